@@ -30,9 +30,6 @@ pub enum Offence {
     /// It does not read the responses that it asked for.
     #[error("does not read what it asked for")]
     TooSlow,
-    /// It stalled the download of blocks.
-    #[error("stalls the download of blocks")]
-    Stalled,
     /// It sent a response that does not match its request.
     #[error("a response that does not match a request for {0}")]
     WrongAnswer(&'static str),
@@ -84,7 +81,7 @@ impl Offence {
             },
             Self::Malformed(_) | Self::ForeignTopic | Self::WrongAnswer(_) => 50,
             Self::TooSlow => 25,
-            Self::Stalled | Self::LessWork => 20,
+            Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
             Self::TooMany(_) => 5,
             // A request may arrive after the one that was sent later.
@@ -99,7 +96,6 @@ impl Offence {
         Self::Doubled(_) => "doubled",
         Self::TooMany(_) => "too_many",
         Self::TooSlow => "too_slow",
-        Self::Stalled => "stalled",
         Self::WrongAnswer(_) => "wrong_answer",
         Self::LessWork => "less_work",
         Self::OnInvalid(_) => "on_invalid",

@@ -155,14 +155,14 @@ impl Relay {
         pool: &mut Pool,
         out: &mut Outbox,
     ) -> Result<(), Fatal> {
-        let Some((question, late)) = self.peers.answered(peer, id, out.steady()) else { return Ok(()) };
+        let Some((question, since)) = self.peers.answered(peer, id, out.steady()) else { return Ok(()) };
         let Self { peers, headers, blocks, transactions, finality } = self;
         let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {
             (Question::Status, Response::Status(status)) => self.on_status(peer, &status, chain, out),
             (Question::Headers, Response::Headers(came)) => return headers.on_response(peer, &came, cx),
             (Question::Blocks(asked), Response::Blocks(came)) => {
-                return blocks.on_blocks(peer, &asked, came, late, cx);
+                return blocks.on_blocks(peer, &asked, came, since, cx);
             }
             (Question::Blocks(asked), Response::Unknown) => {
                 blocks.on_no_blocks(peer, &asked, true, cx.peers, cx.chain, cx.out.steady());
@@ -288,9 +288,7 @@ impl Relay {
         while let Some((peer, id, request)) = self.peers.next_waiting(out.steady()) {
             self.serve(peer, id, request, chain, pool, out)?;
         }
-        if let Some(slow) = self.blocks.tick(&self.peers, chain, out) {
-            self.disconnect(slow, "stalls", chain, out);
-        }
+        self.blocks.tick(&mut self.peers, chain, out);
         self.blocks.repair(&mut self.peers, chain, out);
         for peer in self.peers.due(out.steady()) {
             if self.peers.tick(peer, chain, out) {

@@ -95,7 +95,7 @@ fn handles_without_a_label_record_what_they_are_given() {
     metrics.engine.new_tip(3, 2);
     metrics.engine.new_tip(1, 0);
     metrics.net.received("blocks", 500);
-    metrics.net.offence("stalled", 20, false);
+    metrics.net.offence("less_work", 20, false);
     metrics.rpc.called("eth_call", Duration::from_millis(5), true);
     metrics.rpc.called_unknown();
     let text = metrics.recorder.render();

@@ -9,8 +9,10 @@ use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use super::session::{Asked, Session};
 
-/// A body that is not taken is read and dropped for so long.
-const LINGER: Duration = Duration::from_secs(2);
+/// A body may take so long: 5 MB need 1.4 Mbit/s. Who sends all but the last bytes holds no room for longer.
+const BODY: Duration = Duration::from_secs(30);
+/// One that is not taken is read and dropped for so long.
+const LINGER: Duration = Duration::from_secs(10);
 
 /// Why a body is not taken.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,9 @@ pub enum Unread {
     /// All connections together send too much.
     #[error("too many large requests at once")]
     Busy,
+    /// It does not come.
+    #[error("the body took too long")]
+    Late,
     /// The connection broke.
     #[error(transparent)]
     Broken(#[from] hyper::Error),
@@ -37,25 +42,29 @@ pub fn promised(headers: &HeaderMap) -> u64 {
 /// # Errors
 /// [`Unread`]; a sender that goes on for a while sees the answer.
 pub async fn read(mut body: Incoming, most: usize, session: &Session) -> Result<(Vec<u8>, Asked), Unread> {
+    let read = tokio::time::timeout(BODY, collect(&mut body, most, session)).await;
+    let read = read.unwrap_or(Err(Unread::Late));
+    if matches!(read, Err(Unread::TooLong | Unread::Busy)) {
+        discard(body).await;
+    }
+    read
+}
+
+async fn collect(body: &mut Incoming, most: usize, session: &Session) -> Result<(Vec<u8>, Asked), Unread> {
     let (mut text, mut asked) = (Vec::new(), session.nothing_asked());
-    let unread = loop {
-        let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await else {
-            return Ok((text, asked));
-        };
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut *body).poll_frame(context)).await {
         // Trailers are no part of the text.
         if let Ok(data) = frame?.into_data() {
             text.extend_from_slice(&data);
         }
         if text.len() > most {
-            break Unread::TooLong;
+            return Err(Unread::TooLong);
         }
         if !asked.raise(text.len()) {
-            break Unread::Busy;
+            return Err(Unread::Busy);
         }
-    };
-    drop((text, asked));
-    discard(body).await;
-    Err(unread)
+    }
+    Ok((text, asked))
 }
 
 /// Reads on for a while and keeps nothing: who is still sending when the connection ends would never see the answer.

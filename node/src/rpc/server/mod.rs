@@ -119,6 +119,8 @@ const IDLE: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(120);
 /// How long calls in flight may take when the server stops: a client that does not read its answer must not hold it up.
 const ANSWERS: Duration = Duration::from_secs(5);
+/// A message from another machine by WebSocket may have this fraction of a body: for a head of 14 bytes so much memory is set aside.
+const MESSAGE: u32 = 5;
 /// Header bytes of a request.
 const MAX_HEAD: usize = 64 << 10;
 
@@ -131,20 +133,8 @@ pub fn serve(
     workers: Option<Arc<Workers>>,
 ) -> (ServerHandle, JoinHandle<()>) {
     let (stop, handle) = stop_channel();
-    let config = ServerConfig::builder()
-        .max_request_body_size(limits.max_body)
-        .max_response_body_size(limits.max_response)
-        // `places` decides; this one would count sessions that were closed and are not over yet.
-        .max_connections(limits.max_connections.saturating_mul(2))
-        .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
-        // Answers wait in tasks beyond it, which the session counts.
-        .set_message_buffer_capacity(8)
-        .max_subscriptions_per_connection(pubsub::MOST_OF_CONNECTION)
-        .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
-        .build();
-    let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
     let listening = Listening {
-        builder: Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder(),
+        builder: service(&limits, limits.max_body),
         methods,
         places: Places::new(limits.max_connections),
         totals: Arc::default(),
@@ -162,6 +152,23 @@ pub fn serve(
     (handle, accepting)
 }
 
+/// jsonrpsee with our limits, for requests of so many bytes.
+fn service(limits: &HttpLimits, max_body: u32) -> Builder {
+    let config = ServerConfig::builder()
+        .max_request_body_size(max_body)
+        .max_response_body_size(limits.max_response)
+        // `places` decides; this one would count sessions that were closed and are not over yet.
+        .max_connections(limits.max_connections.saturating_mul(2))
+        .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
+        // Answers wait in tasks beyond it, which the session counts.
+        .set_message_buffer_capacity(8)
+        .max_subscriptions_per_connection(pubsub::MOST_OF_CONNECTION)
+        .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
+        .build();
+    let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
+    Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder()
+}
+
 /// Takes no more calls, and waits until those in flight are answered. Those that wait for what is to come are told that the node
 /// stops.
 pub async fn finish(server: ServerHandle, stopping: &watch::Sender<bool>) {
@@ -173,9 +180,11 @@ pub async fn finish(server: ServerHandle, stopping: &watch::Sender<bool>) {
     }
 }
 
+type Builder = TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>;
+
 #[derive(Clone)]
 struct Listening {
-    builder: TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>,
+    builder: Builder,
     methods: Methods,
     places: Arc<Places>,
     totals: Arc<Totals>,
@@ -279,12 +288,15 @@ impl Listening {
             Ok(supplied) => supplied,
             Err(Unread::TooLong) => return Ok(http::response::too_large(most)),
             Err(Unread::Busy) => return Ok(text(StatusCode::SERVICE_UNAVAILABLE, BUSY)),
+            Err(Unread::Late) => return Ok(text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
             Err(Unread::Broken(error)) => return Err(error.into()),
         };
         let error = supplied.is_older.then(Arc::<AtomicI32>::default);
         client.error.clone_from(&error);
+        let has_messages = client.is_web_socket && !client.session.ip.is_loopback();
+        let builder = if has_messages { service(&self.limits, most / MESSAGE) } else { self.builder };
         supplied.request.extensions_mut().insert(client);
-        let mut response = self.builder.build(self.methods, self.stop).call(supplied.request).await?;
+        let mut response = builder.build(self.methods, self.stop).call(supplied.request).await?;
         // As Bitcoin Core, whose clients look at the status.
         match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
             0 => {}

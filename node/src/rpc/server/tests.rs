@@ -437,9 +437,7 @@ fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]
     let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining("__mining__:00");
     let listening = Listening {
         totals: Arc::default(),
-        builder: Server::builder()
-            .set_rpc_middleware(RpcServiceBuilder::new().layer(MeterLayer { max_response: 1 }))
-            .to_service_builder(),
+        builder: service(limits, 1),
         methods: Methods::new(),
         places: Places::new(1),
         limits: Arc::new(limits.clone()),

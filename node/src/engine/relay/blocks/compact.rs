@@ -141,7 +141,7 @@ impl Partials {
         }
         // No other peer is asked for the whole block meanwhile, nor if one is already.
         let key = (info.height, hash);
-        if waiting == 0 && !download.reserve(key, peer) {
+        if waiting == 0 && !download.reserve(key, peer, out.steady()) {
             return;
         }
         self.0.insert((hash, peer), partial);
@@ -156,11 +156,18 @@ impl Partials {
 
     /// A peer's form does not become a block: another's may, or the whole block is fetched as any other. Returns whether no
     /// other does.
-    pub(super) fn give_up(&self, hash: BlockHash, peer: PeerId, download: &mut Download, chain: &Chain) -> bool {
+    pub(super) fn give_up(
+        &self,
+        hash: BlockHash,
+        peer: PeerId,
+        download: &mut Download,
+        chain: &Chain,
+        now: Time,
+    ) -> bool {
         let Some(height) = chain.tree().get(&hash).map(|info| info.height) else { return false };
         let other = self.of(&hash).next();
         match other {
-            Some(other) => download.hand_over((height, hash), peer, other),
+            Some(other) => download.hand_over((height, hash), peer, other, now),
             None => download.release(peer, &[hash], chain),
         }
         other.is_none()

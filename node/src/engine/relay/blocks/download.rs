@@ -1,15 +1,19 @@
 //! Downloading the blocks on the way to the best header, from many peers at once.
 //!
 //! A window moves up the best branch. Its missing blocks are asked for in runs, lowest first, of peers that have them and are
-//! least busy. If the lowest one does not come, it is asked of another peer; a peer that so holds up a window is disconnected.
+//! least busy. If the lowest one does not come, it is asked of another peer, and sooner if blocks above wait for it. To be slow is
+//! no offence: such a peer comes last.
 
 use chain_core::{hash::BlockHash, headers::Status, units::Height};
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::goal::Withheld;
+use super::{
+    goal::Withheld,
+    source::{PAUSE, PER_PEER, Source},
+};
 use crate::{
     engine::{
-        Chain, Offence, Outbox, PeerId, Time,
+        Chain, Outbox, PeerId, Time,
         relay::peers::{Peer, Peers, Question},
     },
     wire::{BLOCKS, Request},
@@ -18,30 +22,26 @@ use crate::{
 /// Blocks from the lowest missing one up that may be fetched or wait for it.
 pub(in crate::engine::relay) const WINDOW: Height = 1_024;
 
-/// Requests for blocks that may be open with one peer.
-pub(in crate::engine::relay) const PER_PEER: usize = 4;
-
 /// Bytes that a response should have, as far as can be estimated.
 const ANSWER: usize = 512 << 10;
 
 /// Bytes that may be in flight, as far as can be estimated.
 const FLYING: usize = 32 << 20;
 
-/// Milliseconds beyond the way there and back in which what a peer is asked for should come: else it is asked for less at a time.
-const SOON: u64 = 1_000;
-
-/// Bytes in a millisecond that even a slow peer sends: 2 Mbit/s.
+/// Bytes in a millisecond that even a slow peer sends: 2 Mbit/s; and ten times that, from which on others are not kept waiting.
 const SLOW: usize = 256;
+const QUICK: usize = 10 * SLOW;
 
 /// Milliseconds that the lowest missing block may take besides its way and its bytes, at first and at most.
-const STALL: u64 = 2_000;
-const LONGEST_STALL: u64 = 64_000;
+const PATIENCE: u64 = 2_000;
+const LONGEST_PATIENCE: u64 = 64_000;
 
-/// Blocks that came in the meantime, from which on a stalling peer is disconnected.
-const HELD_UP: usize = 16;
+/// Milliseconds that it may take if it holds up others, before it is asked of a second peer, and what its way counts at most then.
+const HURRY: u64 = 500;
+const LONGEST_WAY: u64 = 1_000;
 
-/// Milliseconds in which a peer that failed is not asked for blocks.
-pub(super) const PAUSE: u64 = 5_000;
+/// Blocks above it that are here, from which on it does hold them up.
+const HELD_UP: Height = 16;
 
 /// Milliseconds between two times at which all peers are asked where they stand. An attacker that announces a header and
 /// disconnects must not keep a node from its block for longer than this.
@@ -51,44 +51,13 @@ const ASK_ALL: u64 = 5_000;
 /// of one must not hide the other.
 pub(super) type Key = (Height, BlockHash);
 
-/// What is asked of one peer.
+/// A missing block that a peer was asked for.
 #[derive(Clone, Copy, Debug)]
-struct Source {
-    /// Requests that are open.
-    asked: usize,
-    /// Blocks that it may be asked for at a time: twice as many each time that they come soon.
-    room: usize,
-    /// Whether it delivered blocks since it last held up the window.
-    delivers: bool,
-    /// Requests that failed since it last delivered a block.
-    failed: u32,
-    /// It is not asked before this time.
-    after: Time,
-}
-
-impl Default for Source {
-    fn default() -> Self {
-        Self { asked: 0, room: 1, delivers: false, failed: 0, after: Time(0) }
-    }
-}
-
-impl Source {
-    fn may_be_asked(&self, now: Time) -> bool {
-        self.asked < self.room.min(PER_PEER) && self.after <= now
-    }
-
-    /// It holds up the window; returns whether it delivered blocks since it last did.
-    fn hold_up(&mut self) -> bool {
-        self.room = 1;
-        std::mem::take(&mut self.delivers)
-    }
-
-    /// It delivered, so many milliseconds later than the way there and back needs.
-    fn delivered(&mut self, late: u64) {
-        self.failed = 0;
-        self.delivers = true;
-        self.room = if late <= SOON { (self.room * 2).min(PER_PEER * BLOCKS) } else { (self.room / 2).max(1) };
-    }
+struct Flight {
+    peer: PeerId,
+    since: Time,
+    /// Whether another peer was asked for it before.
+    again: bool,
 }
 
 /// What is fetched.
@@ -102,13 +71,11 @@ pub(in crate::engine::relay) struct Download {
     next: Height,
     /// Missing blocks of the goal's branch that no peer was asked for.
     free: BTreeSet<Key>,
-    /// Missing blocks in flight, and from whom.
-    flying: BTreeMap<Key, PeerId>,
-    /// The lowest block in flight, from whom, and since when it is.
-    head: Option<(Key, PeerId, Time)>,
-    /// Blocks that came since.
-    overtook: usize,
+    /// Missing blocks in flight.
+    flying: BTreeMap<Key, Flight>,
     patience: u64,
+    /// When it last became longer.
+    raised: Time,
     /// Bytes of a block, as seen lately.
     average: usize,
     /// When a block last came.
@@ -126,9 +93,8 @@ impl Default for Download {
             next: 0,
             free: BTreeSet::new(),
             flying: BTreeMap::new(),
-            head: None,
-            overtook: 0,
-            patience: STALL,
+            patience: PATIENCE,
+            raised: Time(0),
             average: 16 << 10,
             came: Time(0),
             asked_all: Time(0),
@@ -146,25 +112,25 @@ impl Download {
     }
 
     /// Notes that a peer is asked for parts of a block; returns `false` if the block is in flight already.
-    pub(super) fn reserve(&mut self, key: Key, peer: PeerId) -> bool {
+    pub(super) fn reserve(&mut self, key: Key, peer: PeerId, now: Time) -> bool {
         let new = !self.flying.contains_key(&key);
         if new {
             self.free.remove(&key);
-            self.flying.insert(key, peer);
+            self.flying.insert(key, Flight { peer, since: now, again: false });
         }
         new
     }
 
     /// A block is in flight from another peer than before.
-    pub(super) fn hand_over(&mut self, key: Key, from: PeerId, to: PeerId) {
-        if let Some(peer) = self.flying.get_mut(&key).filter(|peer| **peer == from) {
-            *peer = to;
+    pub(super) fn hand_over(&mut self, key: Key, from: PeerId, to: PeerId, now: Time) {
+        if let Some(flight) = self.flying.get_mut(&key).filter(|flight| flight.peer == from) {
+            *flight = Flight { peer: to, since: now, again: true };
         }
     }
 
     /// A block is no longer in flight from this peer; returns whether it was.
     fn land(&mut self, key: &Key, peer: PeerId) -> bool {
-        let flew = self.flying.get(key) == Some(&peer);
+        let flew = self.flying.get(key).is_some_and(|flight| flight.peer == peer);
         if flew {
             self.flying.remove(key);
         }
@@ -173,11 +139,11 @@ impl Download {
 
     /// A block is here, whichever peer sent it or was asked for it.
     pub(super) fn arrived(&mut self, key: &Key) {
+        if self.flying.first_key_value().is_some_and(|(head, _)| head == key) {
+            self.patience = (self.patience * 7 / 8).max(PATIENCE);
+        }
         self.flying.remove(key);
         self.free.remove(key);
-        if self.head.is_some_and(|(head, ..)| head == *key) {
-            self.patience = (self.patience * 7 / 8).max(STALL);
-        }
     }
 
     /// Blocks that are asked for or missing.
@@ -196,11 +162,23 @@ impl Download {
         overdue.into_iter().chain(self.withheld.wake_at(now).filter(|_| !peers.is_empty())).min()
     }
 
-    /// When the lowest block in flight is overdue, which it is, and whose.
-    fn overdue(&self, peers: &Peers) -> Option<(Time, Key, PeerId)> {
-        let (head, slow, since) = self.head.filter(|(head, from, _)| self.flying.get(head) == Some(from))?;
-        let bytes = (self.average / SLOW) as u64;
-        Some((since.after(self.patience + peers.round_trip(slow) + bytes), head, slow))
+    /// When the lowest block in flight is overdue, which it is, and how it flies. What counts is when the peer was asked, so that many
+    /// who each keep a block back hold up the window once.
+    fn overdue(&self, peers: &Peers) -> Option<(Time, Key, Flight)> {
+        let (head, flight) = self.flying.first_key_value().map(|(key, flight)| (*key, *flight))?;
+        let (way, bytes) = (peers.round_trip(flight.peer), |speed| (self.average / speed) as u64);
+        let patient = self.patience + way + bytes(SLOW);
+        let wait = match self.holds_up(head, flight) {
+            true => patient.min(HURRY + way.min(LONGEST_WAY) + bytes(QUICK)),
+            false => patient,
+        };
+        Some((flight.since.after(wait), head, flight))
+    }
+
+    /// Whether blocks that are here wait for the lowest one in flight, and one peer alone was asked for it.
+    fn holds_up(&self, (head, _): Key, flight: Flight) -> bool {
+        let missing = Height::try_from(self.len()).unwrap_or(Height::MAX);
+        !flight.again && self.next.saturating_sub(head).saturating_sub(missing) >= HELD_UP
     }
 
     /// Whether a block on the way to this one does not come.
@@ -222,7 +200,6 @@ impl Download {
         }
         self.assign(goal, peers, chain, out);
         self.look_for_source(goal, peers, chain, out);
-        self.note_head(out.steady());
         self.withheld.note_missing(self.lowest_missing(goal, chain), out.steady());
     }
 
@@ -272,7 +249,7 @@ impl Download {
     fn assign(&mut self, goal: BlockHash, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         while !self.free.is_empty() && self.flying.len() * self.average < FLYING {
             let Some((id, run)) = self.next_run(goal, peers, chain, out.steady()) else { break };
-            run.iter().for_each(|key| _ = self.reserve(*key, id));
+            run.iter().for_each(|key| _ = self.reserve(*key, id, out.steady()));
             self.ask(id, run.into_iter().map(|(_, hash)| hash).collect(), peers, out);
         }
     }
@@ -290,30 +267,22 @@ impl Download {
         self.sources.get(&id).is_some_and(|source| source.asked < PER_PEER)
     }
 
-    /// The least busy peer that has any of the blocks that are free, and the lowest of those that it has. Those that this node chose
-    /// come first, and peers that failed lately last.
-    fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
-        let able = self.sources.iter().filter(|(id, source)| source.may_be_asked(now) && peers.is_met(**id));
-        let chosen = |id: PeerId| peers.get(id).is_some_and(Peer::chosen);
-        let order = |(id, source): (&PeerId, &Source)| (source.failed, !chosen(*id), source.asked, *id, source.room);
-        let mut able: Vec<_> = able.map(order).collect();
-        able.sort_unstable();
-        let most = (ANSWER / self.average.max(1)).clamp(1, BLOCKS);
-        able.into_iter().find_map(|(.., id, room)| {
-            let (oldest, top) = peers.kept_by(id, goal, chain).filter(|(oldest, top)| oldest <= top)?;
-            let kept = (oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]));
-            let run: Vec<Key> = self.free.range(kept).take(most.min(room.div_ceil(PER_PEER))).copied().collect();
-            (!run.is_empty()).then_some((id, run))
-        })
+    /// Blocks of a response, as far as can be estimated.
+    fn most(&self) -> usize {
+        (ANSWER / self.average.max(1)).clamp(1, BLOCKS)
     }
 
-    /// Notes which block in flight is the lowest, from whom, and since when: the next peer that is asked for it has its own time.
-    fn note_head(&mut self, now: Time) {
-        let head = self.flying.first_key_value().map(|(key, from)| (*key, *from));
-        if head != self.head.map(|(key, from, _)| (key, from)) {
-            self.head = head.map(|(key, from)| (key, from, now));
-            self.overtook = 0;
-        }
+    /// The peer that comes first and has any of the blocks that are free, and the lowest of those that it has.
+    fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
+        let able = self.sources.iter().filter(|(id, source)| source.has_room(now) && peers.is_met(**id));
+        let mut able: Vec<_> = able.map(|(id, source)| (order(*id, source, peers), *id, source.run())).collect();
+        able.sort_unstable();
+        able.into_iter().find_map(|(_, id, run)| {
+            let (oldest, top) = peers.kept_by(id, goal, chain).filter(|(oldest, top)| oldest <= top)?;
+            let kept = (oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]));
+            let run: Vec<Key> = self.free.range(kept).take(run.min(self.most())).copied().collect();
+            (!run.is_empty()).then_some((id, run))
+        })
     }
 
     /// If no peer is known to have the lowest missing block, or it is late, the others are asked where they stand: the peer that
@@ -345,13 +314,13 @@ impl Download {
         }
     }
 
-    /// A peer delivered what it was asked for, so many milliseconds later than its way needs: blocks of these sizes.
-    pub(super) fn note_delivery(&mut self, id: PeerId, sizes: &[usize], late: u64, now: Time) {
+    /// A peer delivered what it was asked for at a time: blocks of these sizes.
+    pub(super) fn note_delivery(&mut self, id: PeerId, sizes: &[usize], asked: Time, peers: &Peers, now: Time) {
+        let (late, most) = (now.since(asked).saturating_sub(peers.round_trip(id)), self.most());
         if let Some(source) = self.sources.get_mut(&id) {
-            source.delivered(late);
+            source.delivered(asked, late, most, now);
         }
         self.came = now;
-        self.overtook += sizes.len();
         sizes.iter().for_each(|bytes| self.average = (self.average * 15 + bytes) / 16);
     }
 
@@ -390,58 +359,49 @@ impl Download {
     /// A peer failed: others come before it, and it is not asked for so many milliseconds.
     pub(super) fn pause(&mut self, id: PeerId, pause: u64, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.after = source.after.max(now.after(pause));
-            source.failed = source.failed.saturating_add(1);
+            source.pause(pause, now);
         }
     }
 
-    /// Asks another peer for the lowest block in flight if it is overdue; returns a peer that stalls the window, which is to be
-    /// disconnected. One that this node chose and that delivered blocks is slow at most: it is asked for fewer.
-    pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
+    /// Asks another peer for the lowest block in flight if it is overdue. Should the first deliver it yet, it is taken.
+    pub(super) fn tick(&mut self, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let now = out.steady();
-        let (_, head, slow) = self.overdue(peers).filter(|(at, ..)| *at <= now)?;
-        let others = peers.iter().any(|(id, _)| id != slow && peers.keeps(id, self.goal, head.0, chain));
-        self.head = Some((head, slow, now));
-        if !others {
-            return None;
+        let Some((_, head, flight)) = self.overdue(peers).filter(|(at, ..)| *at <= now) else { return };
+        let slow = flight.peer;
+        let Some(other) = self.helper(slow, head, peers, chain, now) else {
+            self.flying.insert(head, Flight { since: now, ..flight });
+            return;
+        };
+        if let Some(source) = self.sources.get_mut(&slow) {
+            source.hold_up(now);
         }
-        self.patience = (self.patience * 2).min(LONGEST_STALL);
-        let delivers = self.sources.get_mut(&slow).is_some_and(Source::hold_up);
-        let is_slow = delivers && peers.get(slow).is_some_and(Peer::chosen);
-        if self.overtook >= HELD_UP && !is_slow {
-            out.penalize(slow, Offence::Stalled);
-            return Some(slow);
+        if !self.holds_up(head, flight) {
+            self.pause(slow, PAUSE, now);
+            // Those that were asked before it last became longer are late for the same reason.
+            if flight.since >= self.raised {
+                (self.patience, self.raised) = ((self.patience * 2).min(LONGEST_PATIENCE), now);
+            }
         }
-        let flights = self.flying.iter().filter(|(_, peer)| **peer == slow).map(|((_, hash), _)| *hash);
+        let flights = self.flying.iter().filter(|(_, flight)| flight.peer == slow).map(|((_, hash), _)| *hash);
         let flights: Vec<BlockHash> = flights.collect();
         self.release(slow, &flights, chain);
-        self.pause(slow, PAUSE, now);
-        None
+        // Unless it is on a branch that is no goal any more.
+        if self.free.remove(&head) {
+            self.flying.insert(head, Flight { peer: other, since: now, again: true });
+            self.ask(other, vec![head.1], peers, out);
+        }
+    }
+
+    /// Who is asked for a block that another peer does not deliver.
+    fn helper(&self, slow: PeerId, (height, _): Key, peers: &Peers, chain: &Chain, now: Time) -> Option<PeerId> {
+        let able = self.sources.iter().filter(|(id, source)| {
+            **id != slow && source.may_help(now) && peers.is_met(**id) && peers.keeps(**id, self.goal, height, chain)
+        });
+        able.min_by_key(|(id, source)| order(**id, source, peers)).map(|(id, _)| *id)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_failure_does_not_end_the_pause_for_the_first() {
-        let (mut download, peer) = (Download::default(), PeerId(1));
-        download.connect(peer);
-        download.pause(peer, PAUSE, Time(0));
-        download.pause(peer, 0, Time(1_000));
-        assert!(!download.sources[&peer].may_be_asked(Time(PAUSE - 1)));
-        assert!(download.sources[&peer].may_be_asked(Time(PAUSE)));
-    }
-
-    #[test]
-    fn a_peer_is_asked_for_more_while_its_blocks_come_soon_and_for_one_when_it_holds_up() {
-        let mut source = Source::default();
-        (0..10).for_each(|_| source.delivered(SOON));
-        assert_eq!(source.room, PER_PEER * BLOCKS);
-        source.delivered(SOON + 1);
-        assert_eq!(source.room, PER_PEER * BLOCKS / 2);
-        assert!(source.hold_up() && source.room == 1, "it is slow at most");
-        assert!(!source.hold_up(), "it delivered nothing since");
-    }
+/// Who is asked first.
+fn order(id: PeerId, source: &Source, peers: &Peers) -> impl Ord + use<> {
+    source.order(peers.get(id).is_some_and(Peer::chosen), id)
 }

@@ -9,12 +9,14 @@ mod goal;
 mod gossip;
 mod keepers;
 mod repair;
+mod source;
 
 pub(super) use compact::PARTIALS;
 pub(crate) use compact::compact;
-pub(super) use download::{PER_PEER, WINDOW};
+pub(super) use download::WINDOW;
 pub(super) use forms::FORMS;
 pub(super) use gossip::HELD;
+pub(super) use source::PER_PEER;
 
 use chain_core::{
     Bytes,
@@ -28,11 +30,12 @@ use chain_core::{
 
 use self::{
     compact::{Partials, Rebuilt, bytes, check_form, rebuild},
-    download::{Download, PAUSE},
+    download::Download,
     forms::{Form, Forms, Noted, digest},
     gossip::{Gossip, HeldForm, PATIENCE, Seen, look_at},
     keepers::Keepers,
     repair::Repair,
+    source::PAUSE,
 };
 use super::{context::Context, headers::Headers, peers::Peers, usage::PeerUsage};
 use crate::{
@@ -326,24 +329,24 @@ impl Blocks {
                 return Ok(());
             }
         }
-        self.partials.give_up(hash, id, &mut self.download, cx.chain);
+        self.partials.give_up(hash, id, &mut self.download, cx.chain, cx.out.steady());
         Ok(())
     }
 
     /// What was missing of a block does not come: others come before this peer when the block is asked for.
     pub(super) fn on_no_block_transactions(&mut self, id: PeerId, hash: BlockHash, chain: &Chain, now: Time) {
-        if self.partials.take(hash, id).is_some() && self.partials.give_up(hash, id, &mut self.download, chain) {
+        if self.partials.take(hash, id).is_some() && self.partials.give_up(hash, id, &mut self.download, chain, now) {
             self.download.pause(id, 0, now);
         }
     }
 
-    /// Blocks came, so many milliseconds later than the peer's way needs.
+    /// Blocks came that were asked for at a time.
     pub(super) fn on_blocks(
         &mut self,
         id: PeerId,
         asked: &[BlockHash],
         came: Vec<Body>,
-        late: u64,
+        since: Time,
         cx: &mut Context,
     ) -> Result<(), Fatal> {
         let now = cx.out.steady();
@@ -365,7 +368,7 @@ impl Blocks {
         let refused = self.take(blocks, cx)?;
         // What a block says of its sender counts only now: a body under an honest header may be anybody's.
         if refused.len() < good {
-            self.download.note_delivery(id, &sizes, late, now);
+            self.download.note_delivery(id, &sizes, since, cx.peers, now);
             cx.peers.note_delivery(id);
         }
         self.download.release(id, &asked[..good], cx.chain);
@@ -404,13 +407,12 @@ impl Blocks {
         best > chain.store().tip().height.saturating_add(BEHIND) && (came || self.keepers.are_missing())
     }
 
-    /// Time passed: messages whose block does not become whole are dropped, and late blocks asked of others. Returns a stalling
-    /// peer, which is to be disconnected.
-    pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
+    /// Time passed: messages whose block does not become whole are dropped, and late blocks asked of others.
+    pub(super) fn tick(&mut self, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         for (peer, id) in self.forms.overdue(out.steady()) {
             out.judge(peer, id, Verdict::Ignore);
         }
-        self.download.tick(peers, chain, out)
+        self.download.tick(peers, chain, out);
     }
 
     /// Time passed: asks for blocks that the disk does not give back, and looks who keeps those that are missing.

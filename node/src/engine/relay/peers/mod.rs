@@ -184,16 +184,15 @@ impl Peers {
         out.tell(PeerAction::Request(id, number, request));
     }
 
-    /// A response came; returns the request, and how many milliseconds longer it took than the way there and back may need. A
-    /// late one is dropped.
-    pub(super) fn answered(&mut self, id: PeerId, number: RequestId, now: Time) -> Option<(Question, u64)> {
+    /// A response came; returns the request, and when it was sent. A late one is dropped.
+    pub(super) fn answered(&mut self, id: PeerId, number: RequestId, now: Time) -> Option<(Question, Time)> {
         let (question, asked) = self.requests.close(id, number)?;
-        let took = now.since(asked);
         if let Some(peer) = self.connected.get_mut(&id) {
             peer.silence = peer.silence.saturating_sub(1);
+            let took = now.since(asked);
             peer.fastest = Some(peer.fastest.map_or(took, |fastest| fastest.min(took)));
         }
-        Some((question, took.saturating_sub(self.round_trip(id))))
+        Some((question, asked))
     }
 
     /// Milliseconds that the way to a peer and back may need, as far as is known: a response cannot come sooner.

@@ -3,11 +3,11 @@
 use chain_core::hash::BlockHash;
 
 use super::{
-    hostile::{answer, disconnected},
+    hostile::disconnected,
     net::{HOSTILE, Net, connected},
 };
 use crate::{
-    engine::{InboundId, Offence, PeerEvent, RequestId, Side, tests::kit::Kit},
+    engine::{InboundId, PeerEvent, RequestId, Side, Time, tests::kit::Kit},
     wire::{Body, HEADERS, Request, Response},
 };
 
@@ -28,123 +28,59 @@ pub(super) fn serve_headers(net: &mut Net) -> Vec<(RequestId, Vec<BlockHash>)> {
 }
 
 fn serve_headers_of(net: &mut Net, peer: u64) -> Vec<(RequestId, Vec<BlockHash>)> {
-    let answer = |net: &mut Net, id, response| net.inject(0, peer, PeerEvent::Response(id, Ok(response)));
     let mut blocks = Vec::new();
     for (_, id, request) in net.questions(peer) {
         match request {
-            Request::Headers { locator, .. } => {
-                let tree = net.nodes[1].engine.chain().tree();
-                let tip = net.nodes[1].tip();
-                let headers = tree.headers_after(&tree.find_fork(&locator, &tip), &tip, HEADERS);
-                answer(net, id, Response::Headers(headers));
-            }
             Request::Blocks(hashes) => blocks.push((id, hashes)),
-            Request::Status(_) => answer(net, id, Response::Status(net.status(1))),
-            _ => answer(net, id, Response::Unknown),
+            other => {
+                let answer = honest_answer(net, &other);
+                net.inject(0, peer, PeerEvent::Response(id, Ok(answer)));
+            }
         }
     }
     blocks
 }
 
-#[test]
-fn a_staller_in_the_window_is_dropped_and_the_sync_goes_on() {
-    let mut net = syncing(1_500);
-    while serve_headers(&mut net).is_empty() {
-        net.run(10);
-    }
-    // It holds the lowest blocks. The others come from the honest node.
-    net.connect(0, 1);
-    net.run(1_500);
-    assert!(!disconnected(&net));
-    net.run(1_500);
-    assert!(disconnected(&net), "{:?}", net.offences);
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::Stalled]);
-    net.run_until(5_000, |net| net.heights() == [1_500; 2]);
-}
-
-#[test]
-fn a_peer_that_delivered_and_then_holds_up_the_window_is_dropped_unless_the_node_chose_it() {
-    for side in [Side::Chosen, Side::Inbound] {
-        let mut net = syncing(1_500);
-        net.inject(0, HOSTILE, PeerEvent::Disconnected);
-        net.outside.clear();
-        let status = net.status(1);
-        net.inject(0, HOSTILE, connected(side, HOSTILE));
-        net.inject(0, HOSTILE, PeerEvent::Request(InboundId(0), Request::Status(status)));
-        let mut asked = Vec::new();
-        while asked.is_empty() {
-            asked = serve_headers(&mut net);
-            net.run(10);
+/// What an honest peer with an empty pool answers to what is no question for blocks.
+fn honest_answer(net: &Net, request: &Request) -> Response {
+    match request {
+        Request::Headers { locator, .. } => {
+            let tree = net.nodes[1].engine.chain().tree();
+            let tip = net.nodes[1].tip();
+            Response::Headers(tree.headers_after(&tree.find_fork(locator, &tip), &tip, HEADERS))
         }
-        let first = Body::new(chain_core::codec::encode(&net.nodes[1].block_at(1)));
-        answer(&mut net, asked[0].0, Response::Blocks(vec![first]));
-        assert_eq!(serve_headers(&mut net).len(), 2, "it is asked for more");
-        net.connect(0, 1);
-        net.run_until(5_000, |net| net.heights() == [1_500; 2]);
-        let offences: &[Offence] = if side == Side::Chosen { &[] } else { &[Offence::Stalled] };
-        assert_eq!(net.offences_of(0, HOSTILE), offences);
+        Request::Status(_) => Response::Status(net.status(1)),
+        _ => Response::Unknown,
     }
 }
 
 #[test]
-fn a_peer_far_away_is_no_staller() {
-    const ROUND_TRIP: u64 = 2_400;
-    let mut net = syncing(1_500);
-    net.run(ROUND_TRIP);
-    // With its headers it is asked for the lowest blocks. The others come from the honest node, at once.
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(ROUND_TRIP);
-    assert!(!serve_headers(&mut net).is_empty());
-    assert!(!disconnected(&net), "{:?}", net.offences);
-    net.run(ROUND_TRIP);
-    assert!(disconnected(&net));
-}
-
-#[test]
-fn however_late_its_responses_come_a_staller_is_dropped_in_time() {
-    let mut net = syncing(1_500);
-    net.run(9_000);
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(6_900);
-    assert!(!disconnected(&net), "{:?}", net.offences);
-    net.run(200);
-    assert!(disconnected(&net));
-}
-
-#[test]
-fn who_is_asked_next_does_not_pay_for_the_time_of_the_one_before() {
-    const ROUND_TRIP: u64 = 2_400;
-    let mut net = syncing(1_500);
-    net.run(ROUND_TRIP);
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(ROUND_TRIP + 1_500);
-    // It holds the window up for longer than a peer near by may, and then lacks the blocks.
-    for (id, _) in serve_headers(&mut net) {
-        answer(&mut net, id, Response::Unknown);
-    }
-    net.run_until(5_000, |net| net.heights() == [1_500; 2]);
-    assert!(net.offences.is_empty(), "{:?}", net.offences);
-}
-
-#[test]
-fn a_peer_that_has_not_answered_anything_yet_may_be_far_away() {
+fn a_peer_that_keeps_blocks_back_holds_up_nobody_and_is_no_offender() {
     let mut net = syncing(1_500);
     while serve_headers(&mut net).is_empty() {
         net.run(10);
     }
-    net.inject(0, HOSTILE, PeerEvent::Disconnected);
-    // Its tip is known, so that blocks are the first that it is asked for.
-    let status = net.status(1);
-    net.intrude(0, HOSTILE + 1, status);
-    assert!(net.questions(HOSTILE + 1).iter().any(|(.., request)| matches!(request, Request::Blocks(_))));
+    // It holds the lowest block. The others come from the honest node.
     net.connect(0, 1);
-    net.run(2_400);
+    net.run_until(1_000, |net| net.heights() == [1_500; 2]);
+    net.run(20_000);
+    assert!(net.offences.is_empty() && !disconnected(&net), "{:?}", net.offences);
+}
+
+#[test]
+fn many_that_each_keep_blocks_back_hold_up_the_window_once() {
+    let mut net = syncing(1_500);
+    let status = net.status(1);
+    (1..40).for_each(|number| net.intrude(0, HOSTILE + number, status.clone()));
+    let mut asked = 0;
+    for _ in 0..50 {
+        asked += (0..40).map(|number| serve_headers_of(&mut net, HOSTILE + number).len()).sum::<usize>();
+        net.run(10);
+    }
+    assert_eq!(asked, 40, "all keep some");
+    net.connect(0, 1);
+    net.run_until(2_000, |net| net.heights() == [1_500; 2]);
     assert!(net.offences.is_empty(), "{:?}", net.offences);
-    net.run(5_000);
-    assert_eq!(net.offences_of(0, HOSTILE + 1), [Offence::Stalled]);
 }
 
 #[test]
@@ -159,60 +95,99 @@ fn peers_that_the_node_chose_are_asked_for_blocks_before_those_that_came() {
     assert!(asked[0].1.contains(&net.nodes[1].block_at(1).hash()));
 }
 
-/// A peer that serves the blocks of the second node, which takes so many milliseconds for each; requests share its line.
-struct Slow {
+/// A peer that serves the blocks of the second node, and how.
+struct Server {
+    peer: u64,
+    /// Milliseconds that each block takes; requests share its line.
     each: u64,
-    open: Vec<(RequestId, Vec<BlockHash>, f64)>,
+    /// Milliseconds after which it answers at the soonest: anything, and blocks.
+    delays: [u64; 2],
+    open: Vec<(RequestId, Vec<BlockHash>, Time, f64)>,
+    others: Vec<(RequestId, Response, Time)>,
     served: usize,
 }
 
-impl Slow {
-    const PEER: u64 = HOSTILE + 1;
+impl Server {
     const STEP: u64 = 10;
 
-    fn new(each: u64) -> Self {
-        Self { each, open: Vec::new(), served: 0 }
+    fn new(peer: u64, each: u64, delays: [u64; 2]) -> Self {
+        Self { peer: HOSTILE + peer, each, delays, open: Vec::new(), others: Vec::new(), served: 0 }
     }
 
-    /// Lets time pass, and serves.
+    fn connect(&self, net: &mut Net, side: Side) {
+        let status = net.status(1);
+        net.inject(0, self.peer, connected(side, self.peer));
+        net.inject(0, self.peer, PeerEvent::Request(InboundId(0), Request::Status(status)));
+    }
+
+    /// Time has passed: serves.
     fn step(&mut self, net: &mut Net) {
-        net.run(Self::STEP);
-        for (id, hashes) in serve_headers_of(net, Self::PEER) {
-            let work = (self.each * hashes.len() as u64) as f64;
-            self.open.push((id, hashes, work));
+        let now = net.now;
+        for (_, id, request) in net.questions(self.peer) {
+            match request {
+                Request::Blocks(hashes) => {
+                    let work = (self.each * hashes.len() as u64) as f64;
+                    self.open.push((id, hashes, net.now.after(self.delays[1]), work));
+                }
+                other => {
+                    let answer = honest_answer(net, &other);
+                    self.others.push((id, answer, net.now.after(self.delays[0])));
+                }
+            }
+        }
+        for (id, response, _) in self.others.extract_if(.., |(.., due)| *due <= now) {
+            net.inject(0, self.peer, PeerEvent::Response(id, Ok(response)));
         }
         let share = Self::STEP as f64 / self.open.len().max(1) as f64;
         self.open.iter_mut().for_each(|(.., left)| *left -= share);
-        for (id, hashes, _) in self.open.extract_if(.., |(.., left)| *left <= 0.0) {
+        for (id, hashes, ..) in self.open.extract_if(.., |(.., due, left)| *due <= now && *left <= 0.0) {
             self.served += hashes.len();
             let tree = net.nodes[1].engine.chain().tree();
             let heights: Vec<_> = hashes.iter().map(|hash| tree.get(hash).unwrap().height).collect();
             let bodies = heights.into_iter().map(|height| net.nodes[1].block_at(height));
             let bodies = bodies.map(|block| Body::new(chain_core::codec::encode(&block))).collect();
-            net.inject(0, Self::PEER, PeerEvent::Response(id, Ok(Response::Blocks(bodies))));
+            net.inject(0, self.peer, PeerEvent::Response(id, Ok(Response::Blocks(bodies))));
+        }
+    }
+}
+
+/// Lets a node sync from these peers, until it has so many blocks, which takes so many milliseconds at most. Nobody is blamed.
+fn sync_from(servers: &mut [(Side, Server)], blocks: u32, at_most: u64) {
+    let fresh = Kit::new();
+    let mut honest = fresh.twin();
+    honest.mine_many(blocks);
+    let mut net = Net::new(vec![fresh, honest]);
+    servers.iter().for_each(|(side, server)| server.connect(&mut net, *side));
+    let end = net.now.after(at_most);
+    while net.nodes[0].height() < blocks {
+        net.run(Server::STEP);
+        servers.iter_mut().for_each(|(_, server)| server.step(&mut net));
+        assert!(net.now < end, "height {}", net.nodes[0].height());
+    }
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+#[test]
+fn a_slow_peer_beside_fast_ones_does_not_slow_the_sync_and_gets_no_points() {
+    for side in [Side::Chosen, Side::Inbound] {
+        for each in [40, 400, 1_900, 5_000] {
+            let fast = [1, 2].map(|peer| (Side::Inbound, Server::new(peer, 1, [0, 0])));
+            let [first, second] = fast;
+            let mut servers = [(side, Server::new(0, each, [0, 0])), first, second];
+            sync_from(&mut servers, 3_000, 9_000);
+            assert!(each > 1_000 || servers[0].1.served > 0);
         }
     }
 }
 
 #[test]
-fn a_slow_peer_that_the_node_chose_is_no_staller() {
-    for each in [40, 400, 1_900] {
-        let fresh = Kit::new();
-        let mut honest = fresh.twin();
-        honest.mine_many(1_500);
-        let mut net = Net::new(vec![fresh, honest]);
-        net.inject(0, Slow::PEER, connected(Side::Chosen, Slow::PEER));
-        let mut slow = Slow::new(each);
-        while slow.open.is_empty() {
-            slow.step(&mut net);
+fn peers_that_answer_late_on_purpose_do_not_set_the_pace() {
+    // As if they were far away, and then later still; or just before blocks would be late.
+    for delays in [[5_000, 7_500], [5_000, 20_000], [0, 1_900], [0, 900]] {
+        for side in [Side::Chosen, Side::Inbound] {
+            let late = (0..6).map(|peer| (side, Server::new(peer, 0, delays)));
+            let honest = (6..8).map(|peer| (Side::Chosen, Server::new(peer, 1, [0, 0])));
+            sync_from(&mut honest.chain(late).collect::<Vec<_>>(), 6_000, 15_000);
         }
-        // The others come to this node, and are fast.
-        net.connect(1, 0);
-        let end = net.now.after(20_000);
-        while net.nodes[0].height() < 1_500 {
-            slow.step(&mut net);
-            assert!(net.now < end && net.offences.is_empty(), "{each}: {:?}, {:?}", net.heights(), net.offences);
-        }
-        assert!(slow.served > 0);
     }
 }

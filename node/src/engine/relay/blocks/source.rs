@@ -1,0 +1,131 @@
+//! A peer that blocks are fetched from: how much it may be asked for at a time, and who comes first.
+
+use crate::{
+    engine::{PeerId, Time},
+    wire::BLOCKS,
+};
+
+/// Requests for blocks that may be open with one peer.
+pub(in crate::engine::relay) const PER_PEER: usize = 4;
+
+/// Milliseconds beyond the way there and back in which blocks come soon; after twice as many they are late.
+const SOON: u64 = 500;
+
+/// Milliseconds in which a peer that failed is not asked for blocks.
+pub(super) const PAUSE: u64 = 5_000;
+
+/// What is asked of one peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Source {
+    /// Requests that are open.
+    pub(super) asked: usize,
+    /// Blocks that it may be asked for at a time.
+    room: usize,
+    /// When that last changed.
+    changed: Time,
+    /// How often it failed or was late since its blocks last came in time.
+    failed: u32,
+    /// It is not asked before this time.
+    after: Time,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { asked: 0, room: 1, changed: Time(0), failed: 0, after: Time(0) }
+    }
+}
+
+impl Source {
+    /// Whether it may be asked for more.
+    pub(super) fn has_room(&self, now: Time) -> bool {
+        self.asked < self.room.min(PER_PEER) && self.after <= now
+    }
+
+    /// Whether it may be asked for a block that holds up all others, even if it has no room.
+    pub(super) fn may_help(&self, now: Time) -> bool {
+        self.asked <= PER_PEER && self.after <= now
+    }
+
+    /// Blocks of its next request.
+    pub(super) fn run(&self) -> usize {
+        self.room.div_ceil(PER_PEER)
+    }
+
+    /// Who is asked first is the least: those that failed come last, and before the others those that this node chose.
+    pub(super) fn order(&self, chosen: bool, id: PeerId) -> impl Ord + use<> {
+        (self.failed, !chosen, self.asked, id)
+    }
+
+    /// What it was asked for at a time came, so many milliseconds later than the way there and back needs. It is asked for twice as
+    /// much at a time, at most for so many blocks in a request; for as much; or, if it is late, for half as much.
+    pub(super) fn delivered(&mut self, asked: Time, late: u64, most: usize, now: Time) {
+        let is_late = late > 2 * SOON;
+        self.failed = if is_late { self.failed.max(1) } else { 0 };
+        // What was asked for before says nothing of the change.
+        if asked >= self.changed {
+            let room = match late {
+                0..=SOON => self.room * 2,
+                _ if is_late => self.room / 2,
+                _ => self.room,
+            };
+            (self.room, self.changed) = (room.clamp(1, PER_PEER * most.min(BLOCKS)), now);
+        }
+    }
+
+    /// It holds up the blocks of others.
+    pub(super) fn hold_up(&mut self, now: Time) {
+        (self.room, self.changed) = (1, now);
+        self.failed = self.failed.saturating_add(1);
+    }
+
+    /// It failed: others come before it, and it is not asked for so many milliseconds.
+    pub(super) fn pause(&mut self, pause: u64, now: Time) {
+        self.after = self.after.max(now.after(pause));
+        self.failed = self.failed.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_failure_does_not_end_the_pause_for_the_first() {
+        let mut source = Source::default();
+        source.pause(PAUSE, Time(0));
+        source.pause(0, Time(1_000));
+        assert!(!source.has_room(Time(PAUSE - 1)) && !source.may_help(Time(PAUSE - 1)));
+        assert!(source.has_room(Time(PAUSE)) && source.may_help(Time(PAUSE)));
+    }
+
+    #[test]
+    fn a_peer_is_asked_for_more_once_a_round_trip_while_its_blocks_come_soon() {
+        let mut source = Source::default();
+        let rooms = |source: &mut Source, asked, late, most| {
+            source.delivered(Time(asked), late, most, Time(asked + 10));
+            source.room
+        };
+        assert_eq!(
+            [(0, SOON), (5, 0), (10, SOON), (11, 0)].map(|(asked, late)| rooms(&mut source, asked, late, 32)),
+            [2, 2, 4, 4]
+        );
+        (2..10).for_each(|round| _ = rooms(&mut source, round * 10, 0, 32));
+        assert_eq!(source.room, PER_PEER * BLOCKS);
+        assert_eq!(rooms(&mut source, 100, 2 * SOON, 32), PER_PEER * BLOCKS, "for as much");
+        assert_eq!(rooms(&mut source, 110, 2 * SOON + 1, 32), PER_PEER * BLOCKS / 2);
+        assert_eq!(rooms(&mut source, 120, 2 * SOON, 1), PER_PEER, "blocks have become large");
+    }
+
+    #[test]
+    fn who_holds_up_others_or_is_late_comes_last_until_its_blocks_come_in_time() {
+        let (mut chosen, inbound) = (Source::default(), Source::default());
+        let is_first = |chosen: &Source| chosen.order(true, PeerId(2)) < inbound.order(false, PeerId(1));
+        assert!(is_first(&chosen));
+        chosen.hold_up(Time(0));
+        assert!(!is_first(&chosen));
+        chosen.delivered(Time(0), 2 * SOON + 1, 32, Time(10));
+        assert!(!is_first(&chosen));
+        chosen.delivered(Time(10), 2 * SOON, 32, Time(20));
+        assert!(is_first(&chosen));
+    }
+}
