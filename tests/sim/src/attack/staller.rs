@@ -8,8 +8,8 @@ use cairn_node::{
 use super::Strategy;
 use crate::world::Context;
 
-/// Milliseconds by which it answers late: about what a node waits before it asks somebody else.
-const LATE: (u64, u64) = (2_000, 14_000);
+/// Milliseconds by which it answers late: from what a node waits before it asks somebody else, to more than it waits for any answer.
+const LATE: (u64, u64) = (500, 35_000);
 
 /// Milliseconds between two looks at what is due.
 const LOOK: u64 = 500;

@@ -4,8 +4,7 @@ use cairn_node::{
     engine::{Offence, PeerAction, PeerEvent, PeerId},
     wire::Request,
 };
-use chain_core::{error::RuleError, hash::BlockHash};
-use std::collections::BTreeMap;
+use chain_core::error::RuleError;
 
 use super::{SEEDS, broken, plan};
 use crate::{
@@ -18,21 +17,18 @@ use crate::{
     world::{Context, World},
 };
 
-/// Asks one peer alone for each block, and gives up none that stalls.
+/// Asks one peer alone for blocks, the first that it asked, and gives it up for nothing.
 #[derive(Default)]
-struct Patient(BTreeMap<BlockHash, PeerId>);
+struct Loyal(Option<PeerId>);
 
-impl Strategy for Patient {
+impl Strategy for Loyal {
     fn act(&mut self, context: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
         match &action {
-            PeerAction::Request(peer, _, Request::Blocks(hashes)) => {
+            PeerAction::Request(peer, _, Request::Blocks(_)) => {
                 let peers = context.peers();
-                let other = |hash| self.0.get(hash).is_some_and(|first| first != peer && peers.contains(first));
-                if hashes.iter().any(other) {
-                    return None;
-                }
-                self.0.extend(hashes.iter().map(|hash| (*hash, *peer)));
-                Some(action)
+                let first = *self.0.take_if(|first| peers.contains(first)).as_ref().unwrap_or(peer);
+                self.0 = Some(first);
+                (first == *peer).then_some(action)
             }
             PeerAction::Disconnect(..) | PeerAction::Penalize(..) => None,
             _ => Some(action),
@@ -58,7 +54,7 @@ fn late(seed: u64, attack: Option<Kind>) -> Plan {
 
 #[test]
 fn a_staller_holds_up_nodes_that_ask_nobody_else() {
-    let flaw = || Box::<Patient>::default() as Box<dyn Strategy>;
+    let flaw = || Box::<Loyal>::default() as Box<dyn Strategy>;
     let attacked = (0..SEEDS).map(|seed| late(seed, Some(Kind::Staller)));
     assert_eq!(broken(attacked, flaw), Some(Invariant::Liveness));
     assert_eq!(broken((0..SEEDS).map(|seed| late(seed, None)), flaw), None);
