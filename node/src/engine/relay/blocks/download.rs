@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     goal::Withheld,
-    source::{PAUSE, PER_PEER, Source},
+    source::{Key, PAUSE, PER_PEER, Source},
 };
 use crate::{
     engine::{
@@ -34,7 +34,7 @@ const QUICK: usize = 10 * SLOW;
 
 /// Milliseconds that the lowest missing block may take besides its way and its bytes, at first and at most.
 const PATIENCE: u64 = 2_000;
-const LONGEST_PATIENCE: u64 = 64_000;
+const LONGEST_PATIENCE: u64 = 16_000;
 
 /// Milliseconds that it may take if it holds up others, before it is asked of a second peer, and what its way counts at most then.
 const HURRY: u64 = 500;
@@ -43,13 +43,15 @@ const LONGEST_WAY: u64 = 1_000;
 /// Blocks above it that are here, from which on it does hold them up.
 const HELD_UP: Height = 16;
 
+/// Milliseconds until it is looked again who can help, if nobody can.
+const LOOK: u64 = 500;
+
+/// Peers that are tried at a time: an attacker has as many as it likes. The blocks may have half of the bytes in flight.
+const TRIALS: usize = 16;
+
 /// Milliseconds between two times at which all peers are asked where they stand. An attacker that announces a header and
 /// disconnects must not keep a node from its block for longer than this.
 const ASK_ALL: u64 = 5_000;
-
-/// A missing block. The hash is part of the key: blocks of several branches may be missing at one height, and a false body
-/// of one must not hide the other.
-pub(super) type Key = (Height, BlockHash);
 
 /// A missing block that a peer was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +78,8 @@ pub(in crate::engine::relay) struct Download {
     patience: u64,
     /// When it last became longer.
     raised: Time,
+    /// When it is looked again who can help.
+    look: Time,
     /// Bytes of a block, as seen lately.
     average: usize,
     /// When a block last came.
@@ -95,6 +99,7 @@ impl Default for Download {
             flying: BTreeMap::new(),
             patience: PATIENCE,
             raised: Time(0),
+            look: Time(0),
             average: 16 << 10,
             came: Time(0),
             asked_all: Time(0),
@@ -159,20 +164,32 @@ impl Download {
     /// When the lowest block in flight is overdue, or, if there are peers to ask, the lowest missing one is late.
     pub(super) fn wake_at(&self, peers: &Peers, now: Time) -> Option<Time> {
         let overdue = self.overdue(peers).map(|(at, ..)| at);
-        overdue.into_iter().chain(self.withheld.wake_at(now).filter(|_| !peers.is_empty())).min()
+        let trials = self.sources.iter().filter_map(|(id, source)| self.fails_at(*id, source, peers));
+        overdue.into_iter().chain(trials).chain(self.withheld.wake_at(now).filter(|_| !peers.is_empty())).min()
     }
 
     /// When the lowest block in flight is overdue, which it is, and how it flies. What counts is when the peer was asked, so that many
     /// who each keep a block back hold up the window once.
     fn overdue(&self, peers: &Peers) -> Option<(Time, Key, Flight)> {
         let (head, flight) = self.flying.first_key_value().map(|(key, flight)| (*key, *flight))?;
-        let (way, bytes) = (peers.round_trip(flight.peer), |speed| (self.average / speed) as u64);
-        let patient = self.patience + way + bytes(SLOW);
+        let way = peers.round_trip(flight.peer);
+        let patient = self.patience + way + self.milliseconds(SLOW);
         let wait = match self.holds_up(head, flight) {
-            true => patient.min(HURRY + way.min(LONGEST_WAY) + bytes(QUICK)),
+            true => patient.min(HURRY + way.min(LONGEST_WAY) + self.milliseconds(QUICK)),
             false => patient,
         };
-        Some((flight.since.after(wait), head, flight))
+        Some((flight.since.after(wait).max(self.look), head, flight))
+    }
+
+    /// What a block takes at a speed.
+    fn milliseconds(&self, speed: usize) -> u64 {
+        (self.average / speed) as u64
+    }
+
+    /// When a peer that is tried has failed.
+    fn fails_at(&self, id: PeerId, source: &Source, peers: &Peers) -> Option<Time> {
+        let (_, since) = source.trial?;
+        Some(since.after(PATIENCE + peers.round_trip(id) + self.milliseconds(SLOW)))
     }
 
     /// Whether blocks that are here wait for the lowest one in flight, and one peer alone was asked for it.
@@ -247,9 +264,13 @@ impl Download {
 
     /// Hands the missing blocks out.
     fn assign(&mut self, goal: BlockHash, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+        let now = out.steady();
         while !self.free.is_empty() && self.flying.len() * self.average < FLYING {
-            let Some((id, run)) = self.next_run(goal, peers, chain, out.steady()) else { break };
-            run.iter().for_each(|key| _ = self.reserve(*key, id, out.steady()));
+            let Some((id, run)) = self.next_run(goal, peers, chain, now) else { break };
+            run.iter().for_each(|key| _ = self.reserve(*key, id, now));
+            if let Some(source) = self.sources.get_mut(&id).filter(|source| !source.is_trusted(chosen(id, peers))) {
+                source.trial = run.first().map(|key| (*key, now));
+            }
             self.ask(id, run.into_iter().map(|(_, hash)| hash).collect(), peers, out);
         }
     }
@@ -272,15 +293,26 @@ impl Download {
         (ANSWER / self.average.max(1)).clamp(1, BLOCKS)
     }
 
-    /// The peer that comes first and has any of the blocks that are free, and the lowest of those that it has.
+    /// The peer that comes first and has any of the blocks that are free, and the lowest of those that it has; the highest if it is
+    /// tried.
     fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
+        let tried = self.sources.values().filter(|source| source.trial.is_some()).count();
+        let may_try = tried < TRIALS.min(FLYING / 2 / self.average.max(1)).max(1);
         let able = self.sources.iter().filter(|(id, source)| source.has_room(now) && peers.is_met(**id));
-        let mut able: Vec<_> = able.map(|(id, source)| (order(*id, source, peers), *id, source.run())).collect();
-        able.sort_unstable();
-        able.into_iter().find_map(|(_, id, run)| {
+        let able = able.map(|(id, source)| {
+            let chosen = chosen(*id, peers);
+            (source.order(chosen, *id), *id, source.is_trusted(chosen), source)
+        });
+        let mut able: Vec<_> =
+            able.filter(|(.., trusted, source)| *trusted || may_try && source.trial.is_none()).collect();
+        able.sort_unstable_by(|(a, ..), (b, ..)| a.cmp(b));
+        able.into_iter().find_map(|(_, id, trusted, source)| {
             let (oldest, top) = peers.kept_by(id, goal, chain).filter(|(oldest, top)| oldest <= top)?;
-            let kept = (oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]));
-            let run: Vec<Key> = self.free.range(kept).take(run.min(self.most())).copied().collect();
+            let mut kept = self.free.range((oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]))).copied();
+            let run: Vec<Key> = match trusted {
+                true => kept.take(source.run().min(self.most())).collect(),
+                false => kept.next_back().into_iter().collect(),
+            };
             (!run.is_empty()).then_some((id, run))
         })
     }
@@ -310,7 +342,7 @@ impl Download {
     /// A request for blocks was answered, or not.
     pub(super) fn request_ended(&mut self, id: PeerId) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.asked = source.asked.saturating_sub(1);
+            source.ended();
         }
     }
 
@@ -366,10 +398,11 @@ impl Download {
     /// Asks another peer for the lowest block in flight if it is overdue. Should the first deliver it yet, it is taken.
     pub(super) fn tick(&mut self, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let now = out.steady();
+        self.end_trials(peers, chain, now);
         let Some((_, head, flight)) = self.overdue(peers).filter(|(at, ..)| *at <= now) else { return };
         let slow = flight.peer;
         let Some(other) = self.helper(slow, head, peers, chain, now) else {
-            self.flying.insert(head, Flight { since: now, ..flight });
+            self.look = now.after(LOOK);
             return;
         };
         if let Some(source) = self.sources.get_mut(&slow) {
@@ -392,16 +425,33 @@ impl Download {
         }
     }
 
-    /// Who is asked for a block that another peer does not deliver.
+    /// Peers that did not deliver the block that they were tried with come last.
+    fn end_trials(&mut self, peers: &Peers, chain: &Chain, now: Time) {
+        let failed = |(id, source): (&PeerId, &Source)| {
+            self.fails_at(*id, source, peers).filter(|at| *at <= now).and(source.trial).map(|(key, _)| (*id, key.1))
+        };
+        let failed: Vec<(PeerId, BlockHash)> = self.sources.iter().filter_map(failed).collect();
+        for (id, hash) in failed {
+            if let Some(source) = self.sources.get_mut(&id) {
+                source.trial = None;
+                source.hold_up(now);
+            }
+            self.release(id, &[hash], chain);
+        }
+    }
+
+    /// Who is asked for a block that another peer does not deliver: no new peer if there is one that delivered.
     fn helper(&self, slow: PeerId, (height, _): Key, peers: &Peers, chain: &Chain, now: Time) -> Option<PeerId> {
-        let able = self.sources.iter().filter(|(id, source)| {
-            **id != slow && source.may_help(now) && peers.is_met(**id) && peers.keeps(**id, self.goal, height, chain)
-        });
-        able.min_by_key(|(id, source)| order(**id, source, peers)).map(|(id, _)| *id)
+        let others = self.sources.iter().filter(|(id, _)| **id != slow && peers.is_met(**id));
+        let others: Vec<_> = others.filter(|(id, _)| peers.keeps(**id, self.goal, height, chain)).collect();
+        let any_proven = others.iter().any(|(_, source)| source.is_proven());
+        let able = others.into_iter().filter(|(_, source)| source.may_help(now));
+        let able = able.filter(|(id, source)| !any_proven || source.is_trusted(chosen(**id, peers)));
+        able.min_by_key(|(id, source)| source.order(chosen(**id, peers), **id)).map(|(id, _)| *id)
     }
 }
 
-/// Who is asked first.
-fn order(id: PeerId, source: &Source, peers: &Peers) -> impl Ord + use<> {
-    source.order(peers.get(id).is_some_and(Peer::chosen), id)
+/// Whether this node chose a peer.
+fn chosen(id: PeerId, peers: &Peers) -> bool {
+    peers.get(id).is_some_and(Peer::chosen)
 }

@@ -1,4 +1,10 @@
 //! A peer that blocks are fetched from: how much it may be asked for at a time, and who comes first.
+//!
+//! A connection costs an attacker nothing, so that a hundred new ones could each hold the lowest missing blocks, give way to the
+//! next hundred, and so keep them from everybody for ever. So a peer that came by itself is tried with the highest block of
+//! the window first; once it delivered, it is proven.
+
+use chain_core::{hash::BlockHash, units::Height};
 
 use crate::{
     engine::{PeerId, Time},
@@ -14,6 +20,10 @@ const SOON: u64 = 500;
 /// Milliseconds in which a peer that failed is not asked for blocks.
 pub(super) const PAUSE: u64 = 5_000;
 
+/// A missing block. The hash is part of the key: blocks of several branches may be missing at one height, and a false body
+/// of one must not hide the other.
+pub(super) type Key = (Height, BlockHash);
+
 /// What is asked of one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source {
@@ -23,7 +33,11 @@ pub(super) struct Source {
     room: usize,
     /// When that last changed.
     changed: Time,
-    /// How often it failed or was late since its blocks last came in time.
+    /// Whether it delivered.
+    proven: bool,
+    /// The block that it is tried with, and since when.
+    pub(super) trial: Option<(Key, Time)>,
+    /// How often it failed or held up others since it last delivered; one more if that came late.
     failed: u32,
     /// It is not asked before this time.
     after: Time,
@@ -31,7 +45,7 @@ pub(super) struct Source {
 
 impl Default for Source {
     fn default() -> Self {
-        Self { asked: 0, room: 1, changed: Time(0), failed: 0, after: Time(0) }
+        Self { asked: 0, room: 1, changed: Time(0), proven: false, trial: None, failed: 0, after: Time(0) }
     }
 }
 
@@ -51,16 +65,32 @@ impl Source {
         self.room.div_ceil(PER_PEER)
     }
 
-    /// Who is asked first is the least: those that failed come last, and before the others those that this node chose.
+    /// Whether it may hold up others: the node chose it, or it delivered.
+    pub(super) fn is_trusted(&self, chosen: bool) -> bool {
+        chosen || self.proven
+    }
+
+    /// Whether it delivered on this connection.
+    pub(super) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    /// Who is asked first is the least: those that delivered, of them those that did not fail, of these those that this node chose.
     pub(super) fn order(&self, chosen: bool, id: PeerId) -> impl Ord + use<> {
-        (self.failed, !chosen, self.asked, id)
+        (!self.proven, self.failed, !chosen, self.asked, id)
+    }
+
+    /// A request of it was answered, or will not be.
+    pub(super) fn ended(&mut self) {
+        self.asked = self.asked.saturating_sub(1);
+        self.trial = None;
     }
 
     /// What it was asked for at a time came, so many milliseconds later than the way there and back needs. It is asked for twice as
     /// much at a time, at most for so many blocks in a request; for as much; or, if it is late, for half as much.
     pub(super) fn delivered(&mut self, asked: Time, late: u64, most: usize, now: Time) {
         let is_late = late > 2 * SOON;
-        self.failed = if is_late { self.failed.max(1) } else { 0 };
+        (self.proven, self.failed) = (true, u32::from(is_late));
         // What was asked for before says nothing of the change.
         if asked >= self.changed {
             let room = match late {
@@ -117,15 +147,19 @@ mod tests {
     }
 
     #[test]
-    fn who_holds_up_others_or_is_late_comes_last_until_its_blocks_come_in_time() {
-        let (mut chosen, inbound) = (Source::default(), Source::default());
-        let is_first = |chosen: &Source| chosen.order(true, PeerId(2)) < inbound.order(false, PeerId(1));
-        assert!(is_first(&chosen));
+    fn who_holds_up_others_or_is_late_comes_after_those_that_deliver_and_before_those_that_did_not_yet() {
+        let (late, soon) = (|source: &mut Source| source.delivered(Time(0), 2 * SOON + 1, 32, Time(10)), 2 * SOON);
+        let (mut chosen, mut inbound, new) = (Source::default(), Source::default(), Source::default());
+        inbound.delivered(Time(0), soon, 32, Time(10));
+        let is_first = |chosen: &Source, other: &Source| chosen.order(true, PeerId(2)) < other.order(false, PeerId(1));
+        assert!(is_first(&chosen, &new) && !is_first(&chosen, &inbound), "what counts most is to deliver");
+        chosen.delivered(Time(0), soon, 32, Time(10));
+        assert!(is_first(&chosen, &inbound));
         chosen.hold_up(Time(0));
-        assert!(!is_first(&chosen));
-        chosen.delivered(Time(0), 2 * SOON + 1, 32, Time(10));
-        assert!(!is_first(&chosen));
-        chosen.delivered(Time(10), 2 * SOON, 32, Time(20));
-        assert!(is_first(&chosen));
+        assert!(is_first(&chosen, &new) && !is_first(&chosen, &inbound));
+        chosen.delivered(Time(10), soon, 32, Time(20));
+        assert!(is_first(&chosen, &inbound));
+        late(&mut chosen);
+        assert!(!is_first(&chosen, &inbound));
     }
 }

@@ -69,18 +69,20 @@ fn a_peer_that_keeps_blocks_back_holds_up_nobody_and_is_no_offender() {
 
 #[test]
 fn many_that_each_keep_blocks_back_hold_up_the_window_once() {
-    let mut net = syncing(1_500);
-    let status = net.status(1);
-    (1..40).for_each(|number| net.intrude(0, HOSTILE + number, status.clone()));
-    let mut asked = 0;
-    for _ in 0..50 {
-        asked += (0..40).map(|number| serve_headers_of(&mut net, HOSTILE + number).len()).sum::<usize>();
-        net.run(10);
+    for (side, tried) in [(Side::Chosen, 40), (Side::Inbound, 16)] {
+        let mut net = syncing(1_500);
+        net.inject(0, HOSTILE, PeerEvent::Disconnected);
+        let mut hostile: Vec<Server> = (1..41).map(|peer| Server::new(peer, 1_000_000, [0, 0])).collect();
+        hostile.iter().for_each(|server| server.connect(&mut net, side));
+        for _ in 0..50 {
+            net.run(Server::STEP);
+            hostile.iter_mut().for_each(|server| server.step(&mut net));
+        }
+        assert_eq!(hostile.iter().map(|server| server.open.len()).sum::<usize>(), tried);
+        net.connect(0, 1);
+        net.run_until(2_000, |net| net.heights() == [1_500; 2]);
+        assert!(net.offences.is_empty(), "{:?}", net.offences);
     }
-    assert_eq!(asked, 40, "all keep some");
-    net.connect(0, 1);
-    net.run_until(2_000, |net| net.heights() == [1_500; 2]);
-    assert!(net.offences.is_empty(), "{:?}", net.offences);
 }
 
 #[test]
@@ -178,6 +180,33 @@ fn a_slow_peer_beside_fast_ones_does_not_slow_the_sync_and_gets_no_points() {
             assert!(each > 1_000 || servers[0].1.served > 0);
         }
     }
+}
+
+#[test]
+fn new_peers_are_tried_with_the_highest_blocks_and_do_not_keep_the_lowest_from_those_that_deliver() {
+    let mut net = syncing(1_500);
+    let status = net.status(1);
+    let mut honest = Server::new(1_000, 1, [0, 0]);
+    honest.connect(&mut net, Side::Inbound);
+    let end = net.now.after(15_000);
+    let mut next = 1;
+    while net.nodes[0].height() < 1_500 {
+        // A hundred connect, are asked, leave and come again.
+        for number in next..next + 100 {
+            net.intrude(0, HOSTILE + number, status.clone());
+        }
+        for _ in 0..30 {
+            net.run(Server::STEP);
+            honest.step(&mut net);
+            (next..next + 100).for_each(|number| _ = serve_headers_of(&mut net, HOSTILE + number));
+        }
+        for number in next..next + 100 {
+            net.inject(0, HOSTILE + number, PeerEvent::Disconnected);
+        }
+        next += if next > 700 { 0 } else { 100 };
+        assert!(net.now < end, "height {}", net.nodes[0].height());
+    }
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
 }
 
 #[test]

@@ -298,10 +298,11 @@ fn a_body_with_a_false_transaction_bans_and_the_honest_one_is_still_taken() {
         blocks = serve_headers(&mut net);
         net.run(10);
     }
-    let mut block = net.nodes[1].block_at(1);
+    let (id, hashes) = blocks.remove(0);
+    let height = net.nodes[1].engine.chain().height_of(&hashes[0]);
+    let mut block = net.nodes[1].block_at(height);
     let Transaction::Coinbase(coinbase) = &mut block.transactions[0] else { panic!() };
     coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() - 1);
-    let (id, _) = blocks.remove(0);
     answer(&mut net, id, Response::Blocks(vec![Body::new(chain_core::codec::encode(&block))]));
     assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidBlock(_)]), "{:?}", net.offences);
     net.inject(0, HOSTILE, PeerEvent::Disconnected);
