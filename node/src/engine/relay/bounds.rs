@@ -3,9 +3,9 @@
 use super::{PeerUsage, blocks, headers, peers, transactions};
 use crate::engine::chain;
 
-/// Requests that may be open with one peer: its status, headers, an announcement, its pool, news of finality, runs
-/// of blocks, transactions.
-const QUESTIONS: usize = 5 + blocks::PER_PEER + transactions::PER_PEER;
+/// Requests that may be open with one peer: its status, headers, an announcement, its pool, news of finality, a block that
+/// others wait for, runs of blocks, transactions.
+const QUESTIONS: usize = 6 + blocks::PER_PEER + transactions::PER_PEER;
 
 impl PeerUsage {
     /// The most that so many peers may amount to.

@@ -9,8 +9,10 @@ use std::{future::poll_fn, pin::Pin, time::Duration};
 
 use super::session::{Asked, Session};
 
-/// A body may take so long: 5 MB need 1.4 Mbit/s. Who sends all but the last bytes holds no room for longer.
-const BODY: Duration = Duration::from_secs(30);
+/// A body may take so many milliseconds, or come at so many bytes a millisecond (1.4 Mbit/s) if that takes longer. Who sends all but
+/// the last bytes holds no room for longer.
+const BODY: u64 = 30_000;
+const RATE: u64 = 167;
 /// One that is not taken is read and dropped for so long.
 const LINGER: Duration = Duration::from_secs(10);
 
@@ -42,9 +44,9 @@ pub fn promised(headers: &HeaderMap) -> u64 {
 /// # Errors
 /// [`Unread`]; a sender that goes on for a while sees the answer.
 pub async fn read(mut body: Incoming, most: usize, session: &Session) -> Result<(Vec<u8>, Asked), Unread> {
-    let read = tokio::time::timeout(BODY, collect(&mut body, most, session)).await;
-    let read = read.unwrap_or(Err(Unread::Late));
-    if matches!(read, Err(Unread::TooLong | Unread::Busy)) {
+    let limit = Duration::from_millis(BODY.max(most as u64 / RATE));
+    let read = tokio::time::timeout(limit, collect(&mut body, most, session)).await.unwrap_or(Err(Unread::Late));
+    if matches!(read, Err(Unread::TooLong | Unread::Busy | Unread::Late)) {
         discard(body).await;
     }
     read

@@ -119,7 +119,7 @@ const IDLE: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(120);
 /// How long calls in flight may take when the server stops: a client that does not read its answer must not hold it up.
 const ANSWERS: Duration = Duration::from_secs(5);
-/// A message from another machine by WebSocket may have this fraction of a body: for a head of 14 bytes so much memory is set aside.
+/// A message of anybody by WebSocket may have this fraction of a body: for a head of 14 bytes so much memory is set aside.
 const MESSAGE: u32 = 5;
 /// Header bytes of a request.
 const MAX_HEAD: usize = 64 << 10;
@@ -293,8 +293,8 @@ impl Listening {
         };
         let error = supplied.is_older.then(Arc::<AtomicI32>::default);
         client.error.clone_from(&error);
-        let has_messages = client.is_web_socket && !client.session.ip.is_loopback();
-        let builder = if has_messages { service(&self.limits, most / MESSAGE) } else { self.builder };
+        let has_less = client.is_web_socket && client.caller.scope == Scope::Public;
+        let builder = if has_less { service(&self.limits, most / MESSAGE) } else { self.builder };
         supplied.request.extensions_mut().insert(client);
         let mut response = builder.build(self.methods, self.stop).call(supplied.request).await?;
         // As Bitcoin Core, whose clients look at the status.

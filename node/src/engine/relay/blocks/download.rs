@@ -8,6 +8,7 @@ use chain_core::{hash::BlockHash, headers::Status, units::Height};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    budget::Budget,
     goal::Withheld,
     source::{Key, PAUSE, PER_PEER, Source},
 };
@@ -25,8 +26,8 @@ pub(in crate::engine::relay) const WINDOW: Height = 1_024;
 /// Bytes that a response should have, as far as can be estimated.
 const ANSWER: usize = 512 << 10;
 
-/// Bytes that may be in flight, as far as can be estimated.
-const FLYING: usize = 32 << 20;
+/// Bytes that any peer may be asked for at a time.
+const LEAST: usize = 64 << 10;
 
 /// Bytes in a millisecond that even a slow peer sends: 2 Mbit/s; and ten times that, from which on others are not kept waiting.
 const SLOW: usize = 256;
@@ -46,7 +47,7 @@ const HELD_UP: Height = 16;
 /// Milliseconds until it is looked again who can help, if nobody can.
 const LOOK: u64 = 500;
 
-/// Peers that are tried at a time: an attacker has as many as it likes. The blocks may have half of the bytes in flight.
+/// Peers that are tried at a time: an attacker has as many as it likes. Their blocks may be half of the bytes in flight.
 const TRIALS: usize = 16;
 
 /// Milliseconds between two times at which all peers are asked where they stand. An attacker that announces a header and
@@ -82,6 +83,7 @@ pub(in crate::engine::relay) struct Download {
     look: Time,
     /// Bytes of a block, as seen lately.
     average: usize,
+    budget: Budget,
     /// When a block last came.
     came: Time,
     /// When peers were last asked where they stand because no peer is known to have the lowest missing block.
@@ -101,6 +103,7 @@ impl Default for Download {
             raised: Time(0),
             look: Time(0),
             average: 16 << 10,
+            budget: Budget::default(),
             came: Time(0),
             asked_all: Time(0),
         }
@@ -265,7 +268,7 @@ impl Download {
     /// Hands the missing blocks out.
     fn assign(&mut self, goal: BlockHash, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let now = out.steady();
-        while !self.free.is_empty() && self.flying.len() * self.average < FLYING {
+        while !self.free.is_empty() && self.flying.len() * self.average < self.budget.bytes() {
             let Some((id, run)) = self.next_run(goal, peers, chain, now) else { break };
             run.iter().for_each(|key| _ = self.reserve(*key, id, now));
             if let Some(source) = self.sources.get_mut(&id).filter(|source| !source.is_trusted(chosen(id, peers))) {
@@ -297,8 +300,9 @@ impl Download {
     /// tried.
     fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
         let tried = self.sources.values().filter(|source| source.trial.is_some()).count();
-        let may_try = tried < TRIALS.min(FLYING / 2 / self.average.max(1)).max(1);
-        let able = self.sources.iter().filter(|(id, source)| source.has_room(now) && peers.is_met(**id));
+        let may_try = tried < TRIALS.min(self.budget.bytes() / 2 / self.average.max(1)).max(1);
+        let least = (LEAST / self.average.max(1)).max(1);
+        let able = self.sources.iter().filter(|(id, source)| source.has_room(least, now) && peers.is_met(**id));
         let able = able.map(|(id, source)| {
             let chosen = chosen(*id, peers);
             (source.order(chosen, *id), *id, source.is_trusted(chosen), source)
@@ -310,7 +314,7 @@ impl Download {
             let (oldest, top) = peers.kept_by(id, goal, chain).filter(|(oldest, top)| oldest <= top)?;
             let mut kept = self.free.range((oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]))).copied();
             let run: Vec<Key> = match trusted {
-                true => kept.take(source.run().min(self.most())).collect(),
+                true => kept.take(source.run(least).min(self.most())).collect(),
                 false => kept.next_back().into_iter().collect(),
             };
             (!run.is_empty()).then_some((id, run))
@@ -348,10 +352,11 @@ impl Download {
 
     /// A peer delivered what it was asked for at a time: blocks of these sizes.
     pub(super) fn note_delivery(&mut self, id: PeerId, sizes: &[usize], asked: Time, peers: &Peers, now: Time) {
-        let (late, most) = (now.since(asked).saturating_sub(peers.round_trip(id)), self.most());
+        let (way, chosen, most) = (peers.round_trip(id), chosen(id, peers), self.most());
         if let Some(source) = self.sources.get_mut(&id) {
-            source.delivered(asked, late, most, now);
+            source.delivered(asked, way, chosen, most, now);
         }
+        self.budget.delivered(sizes.iter().sum(), asked, now);
         self.came = now;
         sizes.iter().for_each(|bytes| self.average = (self.average * 15 + bytes) / 16);
     }
@@ -370,6 +375,9 @@ impl Download {
         // It lacks what it says to stand on, or did not answer.
         let strange = claim.is_some_and(|claim| asked.iter().any(|hash| chain.tree().is_ancestor(hash, &claim.hash)));
         self.release(id, asked, chain);
+        if !lacks {
+            self.budget.late(now);
+        }
         // Otherwise it may have them soon; but those that deliver come first, or a dozen that never do would keep all blocks.
         self.pause(id, if !lacks || strange { PAUSE } else { 0 }, now);
         if let (Some(first), true) = (asked.first(), lacks) {
@@ -401,6 +409,10 @@ impl Download {
         self.end_trials(peers, chain, now);
         let Some((_, head, flight)) = self.overdue(peers).filter(|(at, ..)| *at <= now) else { return };
         let slow = flight.peer;
+        if !chain.tree().is_ancestor(&head.1, &self.goal) {
+            self.flying.remove(&head);
+            return;
+        }
         let Some(other) = self.helper(slow, head, peers, chain, now) else {
             self.look = now.after(LOOK);
             return;
@@ -418,7 +430,6 @@ impl Download {
         let flights = self.flying.iter().filter(|(_, flight)| flight.peer == slow).map(|((_, hash), _)| *hash);
         let flights: Vec<BlockHash> = flights.collect();
         self.release(slow, &flights, chain);
-        // Unless it is on a branch that is no goal any more.
         if self.free.remove(&head) {
             self.flying.insert(head, Flight { peer: other, since: now, again: true });
             self.ask(other, vec![head.1], peers, out);

@@ -2,6 +2,7 @@
 //!
 //! Only what is whole is forwarded: a form is judged once the whole block is here, from whichever peer (see [`forms`]).
 
+mod budget;
 mod compact;
 mod download;
 mod forms;

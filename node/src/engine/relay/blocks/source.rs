@@ -14,7 +14,8 @@ use crate::{
 /// Requests for blocks that may be open with one peer.
 pub(in crate::engine::relay) const PER_PEER: usize = 4;
 
-/// Milliseconds beyond the way there and back in which blocks come soon; after twice as many they are late.
+/// Milliseconds beyond the way there and back in which blocks come soon, or as many as that needs; after twice as many they are
+/// late.
 const SOON: u64 = 500;
 
 /// Milliseconds in which a peer that failed is not asked for blocks.
@@ -50,9 +51,9 @@ impl Default for Source {
 }
 
 impl Source {
-    /// Whether it may be asked for more.
-    pub(super) fn has_room(&self, now: Time) -> bool {
-        self.asked < self.room.min(PER_PEER) && self.after <= now
+    /// Whether it may be asked for more; for so many blocks at a time in any case.
+    pub(super) fn has_room(&self, least: usize, now: Time) -> bool {
+        self.asked < self.room.max(least).min(PER_PEER) && self.after <= now
     }
 
     /// Whether it may be asked for a block that holds up all others, even if it has no room.
@@ -61,8 +62,8 @@ impl Source {
     }
 
     /// Blocks of its next request.
-    pub(super) fn run(&self) -> usize {
-        self.room.div_ceil(PER_PEER)
+    pub(super) fn run(&self, least: usize) -> usize {
+        self.room.max(least).div_ceil(PER_PEER)
     }
 
     /// Whether it may hold up others: the node chose it, or it delivered.
@@ -86,17 +87,19 @@ impl Source {
         self.trial = None;
     }
 
-    /// What it was asked for at a time came, so many milliseconds later than the way there and back needs. It is asked for twice as
-    /// much at a time, at most for so many blocks in a request; for as much; or, if it is late, for half as much.
-    pub(super) fn delivered(&mut self, asked: Time, late: u64, most: usize, now: Time) {
-        let is_late = late > 2 * SOON;
-        (self.proven, self.failed) = (true, u32::from(is_late));
+    /// What it was asked for at a time came; the way there and back needs so many milliseconds. It is asked for twice as much at a
+    /// time, at most for so many blocks in a request; for as much; or, if it was late, for half as much. One that this node chose comes
+    /// first even so: those that come by themselves could otherwise be in time for once, and keep blocks back then.
+    pub(super) fn delivered(&mut self, asked: Time, way: u64, chosen: bool, most: usize, now: Time) {
+        let (late, soon) = (now.since(asked).saturating_sub(way), SOON.max(way));
+        let is_late = late > 2 * soon;
+        (self.proven, self.failed) = (true, u32::from(is_late && !chosen));
         // What was asked for before says nothing of the change.
         if asked >= self.changed {
-            let room = match late {
-                0..=SOON => self.room * 2,
-                _ if is_late => self.room / 2,
-                _ => self.room,
+            let room = match is_late {
+                true => self.room / 2,
+                false if late <= soon => self.room * 2,
+                false => self.room,
             };
             (self.room, self.changed) = (room.clamp(1, PER_PEER * most.min(BLOCKS)), now);
         }
@@ -124,42 +127,47 @@ mod tests {
         let mut source = Source::default();
         source.pause(PAUSE, Time(0));
         source.pause(0, Time(1_000));
-        assert!(!source.has_room(Time(PAUSE - 1)) && !source.may_help(Time(PAUSE - 1)));
-        assert!(source.has_room(Time(PAUSE)) && source.may_help(Time(PAUSE)));
+        assert!(!source.has_room(1, Time(PAUSE - 1)) && !source.may_help(Time(PAUSE - 1)));
+        assert!(source.has_room(1, Time(PAUSE)) && source.may_help(Time(PAUSE)));
+    }
+
+    /// The peer delivers what it was asked for at a time, so many milliseconds later than its way of 10.
+    fn deliver(source: &mut Source, asked: u64, late: u64, most: usize) -> usize {
+        source.delivered(Time(asked), 10, false, most, Time(asked + 10 + late));
+        source.room
     }
 
     #[test]
     fn a_peer_is_asked_for_more_once_a_round_trip_while_its_blocks_come_soon() {
         let mut source = Source::default();
-        let rooms = |source: &mut Source, asked, late, most| {
-            source.delivered(Time(asked), late, most, Time(asked + 10));
-            source.room
-        };
-        assert_eq!(
-            [(0, SOON), (5, 0), (10, SOON), (11, 0)].map(|(asked, late)| rooms(&mut source, asked, late, 32)),
-            [2, 2, 4, 4]
-        );
-        (2..10).for_each(|round| _ = rooms(&mut source, round * 10, 0, 32));
+        assert_eq!(deliver(&mut source, 0, SOON, 32), 2);
+        assert_eq!(deliver(&mut source, 100, 0, 32), 2, "it was asked before");
+        assert_eq!(deliver(&mut source, 1_000, SOON, 32), 4);
+        (2..9).for_each(|round| _ = deliver(&mut source, round * 1_000, 0, 32));
         assert_eq!(source.room, PER_PEER * BLOCKS);
-        assert_eq!(rooms(&mut source, 100, 2 * SOON, 32), PER_PEER * BLOCKS, "for as much");
-        assert_eq!(rooms(&mut source, 110, 2 * SOON + 1, 32), PER_PEER * BLOCKS / 2);
-        assert_eq!(rooms(&mut source, 120, 2 * SOON, 1), PER_PEER, "blocks have become large");
+        assert_eq!(deliver(&mut source, 10_000, 2 * SOON, 32), PER_PEER * BLOCKS, "for as much");
+        assert_eq!(deliver(&mut source, 20_000, 2 * SOON + 1, 32), PER_PEER * BLOCKS / 2);
+        assert_eq!((source.run(1), source.run(PER_PEER * BLOCKS)), (BLOCKS / 2, BLOCKS));
+        assert_eq!(deliver(&mut source, 30_000, 2 * SOON, 1), PER_PEER, "blocks have become large");
+        source.delivered(Time(40_000), 4 * SOON, false, 32, Time(40_000 + 8 * SOON));
+        assert_eq!(source.room, 2 * PER_PEER, "who is far away varies more");
     }
 
     #[test]
     fn who_holds_up_others_or_is_late_comes_after_those_that_deliver_and_before_those_that_did_not_yet() {
-        let (late, soon) = (|source: &mut Source| source.delivered(Time(0), 2 * SOON + 1, 32, Time(10)), 2 * SOON);
         let (mut chosen, mut inbound, new) = (Source::default(), Source::default(), Source::default());
-        inbound.delivered(Time(0), soon, 32, Time(10));
+        deliver(&mut inbound, 0, 0, 32);
         let is_first = |chosen: &Source, other: &Source| chosen.order(true, PeerId(2)) < other.order(false, PeerId(1));
         assert!(is_first(&chosen, &new) && !is_first(&chosen, &inbound), "what counts most is to deliver");
-        chosen.delivered(Time(0), soon, 32, Time(10));
+        deliver(&mut chosen, 0, 2 * SOON, 32);
         assert!(is_first(&chosen, &inbound));
         chosen.hold_up(Time(0));
         assert!(is_first(&chosen, &new) && !is_first(&chosen, &inbound));
-        chosen.delivered(Time(10), soon, 32, Time(20));
+        deliver(&mut chosen, 10, 0, 32);
         assert!(is_first(&chosen, &inbound));
-        late(&mut chosen);
+        deliver(&mut chosen, 20, 2 * SOON + 1, 32);
         assert!(!is_first(&chosen, &inbound));
+        chosen.delivered(Time(30), 10, true, 32, Time(40_000));
+        assert!(is_first(&chosen, &inbound), "it was chosen");
     }
 }

@@ -69,7 +69,7 @@ fn a_peer_that_keeps_blocks_back_holds_up_nobody_and_is_no_offender() {
 
 #[test]
 fn many_that_each_keep_blocks_back_hold_up_the_window_once() {
-    for (side, tried) in [(Side::Chosen, 40), (Side::Inbound, 16)] {
+    for (side, tried) in [(Side::Chosen, 128), (Side::Inbound, 16)] {
         let mut net = syncing(1_500);
         net.inject(0, HOSTILE, PeerEvent::Disconnected);
         let mut hostile: Vec<Server> = (1..41).map(|peer| Server::new(peer, 1_000_000, [0, 0])).collect();
@@ -106,14 +106,13 @@ struct Server {
     delays: [u64; 2],
     open: Vec<(RequestId, Vec<BlockHash>, Time, f64)>,
     others: Vec<(RequestId, Response, Time)>,
-    served: usize,
 }
 
 impl Server {
     const STEP: u64 = 10;
 
     fn new(peer: u64, each: u64, delays: [u64; 2]) -> Self {
-        Self { peer: HOSTILE + peer, each, delays, open: Vec::new(), others: Vec::new(), served: 0 }
+        Self { peer: HOSTILE + peer, each, delays, open: Vec::new(), others: Vec::new() }
     }
 
     fn connect(&self, net: &mut Net, side: Side) {
@@ -143,7 +142,6 @@ impl Server {
         let share = Self::STEP as f64 / self.open.len().max(1) as f64;
         self.open.iter_mut().for_each(|(.., left)| *left -= share);
         for (id, hashes, ..) in self.open.extract_if(.., |(.., due, left)| *due <= now && *left <= 0.0) {
-            self.served += hashes.len();
             let tree = net.nodes[1].engine.chain().tree();
             let heights: Vec<_> = hashes.iter().map(|hash| tree.get(hash).unwrap().height).collect();
             let bodies = heights.into_iter().map(|height| net.nodes[1].block_at(height));
@@ -177,7 +175,6 @@ fn a_slow_peer_beside_fast_ones_does_not_slow_the_sync_and_gets_no_points() {
             let [first, second] = fast;
             let mut servers = [(side, Server::new(0, each, [0, 0])), first, second];
             sync_from(&mut servers, 3_000, 9_000);
-            assert!(each > 1_000 || servers[0].1.served > 0);
         }
     }
 }
