@@ -261,7 +261,7 @@ fn a_body_is_read_up_to_the_limit_whole_or_in_chunks() {
             assert!(status == 200 && answer.contains("coinbasetxn"), "{status} {answer}");
         }
         for blanks in [most, 4 * most] {
-            assert_eq!(ask(blanks, chunked).0, 413, "whoever is still sending sees the answer");
+            assert_eq!(ask(blanks, chunked).0, 413, "a client that is still sending sees the answer");
         }
     }
     // Bodies that do not come keep nobody out, though each may become as long as any.

@@ -1,8 +1,8 @@
 //! Downloading the blocks on the way to the best header, from many peers at once.
 //!
 //! A window moves up the best branch. Its missing blocks are asked for in runs, lowest first, of peers that have them and are
-//! least busy. If the lowest one does not come, it is asked of another peer, and sooner if blocks above wait for it. To be slow is
-//! no offence: such a peer comes last.
+//! least busy. If the lowest one does not come, it is asked of another peer, and sooner if blocks above wait for it. Slow peers
+//! are not penalized: they are asked last.
 
 use chain_core::{hash::BlockHash, headers::Status, units::Height};
 use std::collections::{BTreeMap, BTreeSet};

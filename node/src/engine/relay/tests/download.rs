@@ -41,7 +41,7 @@ fn serve_headers_of(net: &mut Net, peer: u64) -> Vec<(RequestId, Vec<BlockHash>)
     blocks
 }
 
-/// What an honest peer with an empty pool answers to what is no question for blocks.
+/// What an honest peer with an empty pool answers to requests other than those for blocks.
 fn honest_answer(net: &Net, request: &Request) -> Response {
     match request {
         Request::Headers { locator, .. } => {
