@@ -46,7 +46,7 @@ pub fn promised(headers: &HeaderMap) -> u64 {
 pub async fn read(mut body: Incoming, most: usize, session: &Session) -> Result<(Vec<u8>, Asked), Unread> {
     let limit = Duration::from_millis(BODY.max(most as u64 / RATE));
     let read = tokio::time::timeout(limit, collect(&mut body, most, session)).await.unwrap_or(Err(Unread::Late));
-    if matches!(read, Err(Unread::TooLong | Unread::Busy)) {
+    if matches!(read, Err(Unread::TooLong | Unread::Busy | Unread::Late)) {
         discard(body).await;
     }
     read
