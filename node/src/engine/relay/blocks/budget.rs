@@ -4,8 +4,9 @@
 
 use crate::engine::Time;
 
-/// Bytes at first and at most.
+/// Bytes at first, at least and at most.
 const FIRST: usize = 2 << 20;
+const LEAST: usize = 64 << 10;
 const MOST: usize = 32 << 20;
 
 /// Milliseconds in which blocks come in good time; after twice as many they are overdue. Requests end after 30 s.
@@ -44,7 +45,7 @@ impl Budget {
     /// Blocks came late or not at all. If none comes in good time, too much is in flight, and no peer is to blame.
     pub(super) fn late(&mut self, now: Time) {
         if now.since(self.good.max(self.halved)) >= GOOD {
-            (self.bytes, self.halved) = ((self.bytes / 2).max(1), now);
+            (self.bytes, self.halved) = ((self.bytes / 2).max(LEAST), now);
         }
     }
 }
@@ -68,7 +69,7 @@ mod tests {
         (0..9).for_each(|_| budget.late(Time(since + 2 * GOOD)));
         assert_eq!(budget.bytes(), FIRST);
         (4..100).for_each(|times| budget.late(Time(since + times * GOOD)));
-        assert_eq!(budget.bytes(), 1);
+        assert_eq!(budget.bytes(), LEAST);
         (0..20).for_each(|_| budget.delivered(FIRST, Time(since), Time(since)));
         assert_eq!(budget.bytes(), MOST);
     }

@@ -268,8 +268,13 @@ impl Download {
     /// Hands the missing blocks out.
     fn assign(&mut self, goal: BlockHash, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let now = out.steady();
-        while !self.free.is_empty() && self.flying.len() * self.average < self.budget.bytes() {
-            let Some((id, run)) = self.next_run(goal, peers, chain, now) else { break };
+        while !self.free.is_empty() {
+            let full = self.flying.len() * self.average >= self.budget.bytes();
+            let spare = if full { self.spare(goal, peers, chain, now) } else { None };
+            if full && spare.is_none() {
+                break;
+            }
+            let Some((id, run)) = self.next_run(spare, goal, peers, chain, now) else { break };
             run.iter().for_each(|key| _ = self.reserve(*key, id, now));
             if let Some(source) = self.sources.get_mut(&id).filter(|source| !source.is_trusted(chosen(id, peers))) {
                 source.trial = run.first().map(|key| (*key, now));
@@ -296,13 +301,33 @@ impl Download {
         (ANSWER / self.average.max(1)).clamp(1, BLOCKS)
     }
 
-    /// The peer that comes first and has any of the blocks that are free, and the lowest of those that it has; the highest if it is
-    /// tried.
-    fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
+    /// Who may be asked even if no more may be in flight: the quickest peer, if nothing is asked of it or of one as quick. Slow
+    /// ones could otherwise hold all that may be in flight, and blocks would never come in good time.
+    fn spare(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<PeerId> {
+        let lowest = self.free.first()?.0;
+        let busy = self.sources.values().filter(|source| source.asked > 0).map(Source::took).min();
+        let quicker = |source: &Source| source.asked == 0 && busy.is_none_or(|busy| source.took() < busy);
+        let able =
+            self.sources.iter().filter(|(id, source)| quicker(source) && source.has_room(1, now) && peers.is_met(**id));
+        let able = able.filter(|(id, _)| peers.keeps(**id, goal, lowest, chain));
+        able.min_by_key(|(id, source)| (source.took(), **id)).map(|(id, _)| *id)
+    }
+
+    /// The peer that comes first, or the only one that may be asked, and has any of the blocks that are free; and the lowest of those
+    /// that it has, or the highest if it is tried.
+    fn next_run(
+        &self,
+        only: Option<PeerId>,
+        goal: BlockHash,
+        peers: &Peers,
+        chain: &Chain,
+        now: Time,
+    ) -> Option<(PeerId, Vec<Key>)> {
         let tried = self.sources.values().filter(|source| source.trial.is_some()).count();
         let may_try = tried < TRIALS.min(self.budget.bytes() / 2 / self.average.max(1)).max(1);
         let least = (LEAST / self.average.max(1)).max(1);
         let able = self.sources.iter().filter(|(id, source)| source.has_room(least, now) && peers.is_met(**id));
+        let able = able.filter(|(id, _)| only.is_none_or(|only| only == **id));
         let able = able.map(|(id, source)| {
             let chosen = chosen(*id, peers);
             (source.order(chosen, *id), *id, source.is_trusted(chosen), source)

@@ -18,6 +18,9 @@ pub(in crate::engine::relay) const PER_PEER: usize = 4;
 /// late.
 const SOON: u64 = 500;
 
+/// What a peer counts as taking that did not deliver yet, in milliseconds: less than a slow one, more than a quick one.
+const UNKNOWN: u64 = 8_000;
+
 /// Milliseconds in which a peer that failed is not asked for blocks.
 pub(super) const PAUSE: u64 = 5_000;
 
@@ -40,13 +43,16 @@ pub(super) struct Source {
     pub(super) trial: Option<(Key, Time)>,
     /// How often it failed or held up others since it last delivered; one more if that came late.
     failed: u32,
+    /// Milliseconds that its last delivery took; the most there are if it failed since.
+    took: u64,
     /// It is not asked before this time.
     after: Time,
 }
 
 impl Default for Source {
     fn default() -> Self {
-        Self { asked: 0, room: 1, changed: Time(0), proven: false, trial: None, failed: 0, after: Time(0) }
+        let start = Time(0);
+        Self { asked: 0, room: 1, changed: start, proven: false, trial: None, failed: 0, took: UNKNOWN, after: start }
     }
 }
 
@@ -59,6 +65,11 @@ impl Source {
     /// Whether it may be asked for a block that holds up all others, even if it has no room.
     pub(super) fn may_help(&self, now: Time) -> bool {
         self.asked <= PER_PEER && self.after <= now
+    }
+
+    /// Milliseconds that its last delivery took, as far as known.
+    pub(super) fn took(&self) -> u64 {
+        self.took
     }
 
     /// Blocks of its next request.
@@ -91,7 +102,8 @@ impl Source {
     /// time, at most for so many blocks in a request; for as much; or, if it was late, for half as much. One that this node chose comes
     /// first even so: those that come by themselves could otherwise be in time for once, and keep blocks back then.
     pub(super) fn delivered(&mut self, asked: Time, way: u64, chosen: bool, most: usize, now: Time) {
-        let (late, soon) = (now.since(asked).saturating_sub(way), SOON.max(way));
+        self.took = now.since(asked);
+        let (late, soon) = (self.took.saturating_sub(way), SOON.max(way));
         let is_late = late > 2 * soon;
         (self.proven, self.failed) = (true, u32::from(is_late && !chosen));
         // What was asked for before says nothing of the change.
@@ -108,13 +120,17 @@ impl Source {
     /// It holds up the blocks of others.
     pub(super) fn hold_up(&mut self, now: Time) {
         (self.room, self.changed) = (1, now);
-        self.failed = self.failed.saturating_add(1);
+        self.fail();
     }
 
     /// It failed: others come before it, and it is not asked for so many milliseconds.
     pub(super) fn pause(&mut self, pause: u64, now: Time) {
         self.after = self.after.max(now.after(pause));
-        self.failed = self.failed.saturating_add(1);
+        self.fail();
+    }
+
+    fn fail(&mut self) {
+        (self.failed, self.took) = (self.failed.saturating_add(1), u64::MAX);
     }
 }
 
@@ -129,6 +145,19 @@ mod tests {
         source.pause(0, Time(1_000));
         assert!(!source.has_room(1, Time(PAUSE - 1)) && !source.may_help(Time(PAUSE - 1)));
         assert!(source.has_room(1, Time(PAUSE)) && source.may_help(Time(PAUSE)));
+    }
+
+    #[test]
+    fn a_peer_that_failed_is_the_slowest_until_it_delivers() {
+        let mut source = Source::default();
+        assert_eq!(source.took(), UNKNOWN);
+        deliver(&mut source, 0, 5, 32);
+        assert_eq!(source.took(), 15);
+        source.hold_up(Time(20));
+        assert_eq!(source.took(), u64::MAX);
+        deliver(&mut source, 20, 0, 32);
+        source.pause(PAUSE, Time(40));
+        assert_eq!(source.took(), u64::MAX);
     }
 
     /// The peer delivers what it was asked for at a time, so many milliseconds later than its way of 10.

@@ -1,13 +1,19 @@
 //! Which peers are asked for blocks, and what becomes of those that are late.
 
-use chain_core::hash::BlockHash;
+use chain_core::{
+    hash::BlockHash,
+    transaction::account::{AccountTransaction, Fields},
+};
 
 use super::{
     hostile::disconnected,
     net::{HOSTILE, Net, connected},
 };
 use crate::{
-    engine::{InboundId, PeerEvent, RequestId, Side, Time, tests::kit::Kit},
+    engine::{
+        InboundId, PeerEvent, RequestId, Side, Time,
+        tests::kit::{Kit, secret, transfer_fields},
+    },
     wire::{Body, HEADERS, Request, Response},
 };
 
@@ -202,6 +208,44 @@ fn new_peers_are_tried_with_the_highest_blocks_and_do_not_keep_the_lowest_from_t
             net.inject(0, HOSTILE + number, PeerEvent::Disconnected);
         }
         next += if next > 700 { 0 } else { 100 };
+        assert!(net.now < end, "height {}", net.nodes[0].height());
+    }
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+/// A fresh node and one with a chain of blocks of 400 KB.
+fn syncing_large(blocks: u64) -> Net {
+    let fresh = Kit::new();
+    let mut honest = fresh.twin();
+    for nonce in 0..4 * blocks {
+        let input = vec![1; 99_000].into();
+        let fields =
+            Fields { chain_id: honest.spec.chain_id, gas_limit: 5_000_000, input, ..transfer_fields(nonce, 1) };
+        honest.submit(&AccountTransaction::sign(fields, &secret(1)).unwrap()).unwrap();
+        if nonce % 4 == 3 {
+            honest.mine();
+        }
+    }
+    Net::new(vec![fresh, honest])
+}
+
+#[test]
+fn slow_peers_do_not_keep_all_that_may_be_in_flight_from_quick_ones() {
+    let mut net = syncing_large(150);
+    // Few blocks come in good time, so that little may be in flight; then slow peers come just before they are overdue.
+    let mut slow = [1, 2, 3, 4].map(|peer| Server::new(peer, 0, [5_000, 17_000]));
+    slow.iter().for_each(|server| server.connect(&mut net, Side::Chosen));
+    for _ in 0..10_000 {
+        net.run(Server::STEP);
+        slow.iter_mut().for_each(|server| server.step(&mut net));
+    }
+    slow.iter_mut().for_each(|server| server.delays[1] = 8_200);
+    let mut quick = Server::new(5, 1, [0, 0]);
+    quick.connect(&mut net, Side::Inbound);
+    let end = net.now.after(20_000);
+    while net.nodes[0].height() < 150 {
+        net.run(Server::STEP);
+        slow.iter_mut().chain([&mut quick]).for_each(|server| server.step(&mut net));
         assert!(net.now < end, "height {}", net.nodes[0].height());
     }
     assert!(net.offences.is_empty(), "{:?}", net.offences);
