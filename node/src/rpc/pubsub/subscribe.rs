@@ -24,7 +24,7 @@ pub const CHAIN: &[&[Method]] = &[&[
 pub const COIN: &[&[Method]] = &[&[
     Method::subscribes("coin_subscribe", &["address"], "coin_subscription", |context, mut args| {
         let locks = args.required::<Addresses>()?.locks(&context.spec.hrp)?;
-        Ok(Topic::Coins(locks.into_iter().collect()))
+        Ok(Topic::Coins(Box::new(locks.into_iter().collect())))
     }),
     Method::new("coin_unsubscribe", &["subscription"], unsubscribe),
 ]];
@@ -52,7 +52,7 @@ fn logs(context: &Context, options: Option<Any>) -> RpcResult<Topic> {
         Some(Any(options)) => Object::parse(&options).ok_or_else(|| invalid("options: expected an object"))?,
         None => Object(Map::new()),
     };
-    log_topic(context, &Options::lenient("options", object)).map(|(topic, _)| Topic::Logs(topic))
+    log_topic(context, &Options::lenient("options", object)).map(|(topic, _)| Topic::Logs(Box::new(topic)))
 }
 
 /// Whether transactions are wanted themselves: `true`, or as an object.

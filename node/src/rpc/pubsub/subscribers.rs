@@ -91,7 +91,7 @@ impl Subscribers {
                     subscribers.0.lock().disconnect(number);
                 }
             });
-            Connection { outbox: Outbox::new(sink, &session), subscriptions: Vec::new(), weight: 0 }
+            Connection { outbox: Outbox::new(sink, &session), subscriptions: Vec::with_capacity(1), weight: 0 }
         });
         let outbox = connection.outbox.clone();
         let held = outbox.hold();

@@ -6,13 +6,13 @@ use std::collections::HashSet;
 
 use crate::store::LogFilter;
 
-/// What a subscriber wants to hear of.
+/// What a subscriber wants to hear of. Most want heads, so that what is larger is boxed.
 #[derive(Debug)]
 pub enum Topic {
     /// Each block that joins the active chain.
     Heads,
     /// Logs of blocks that join the active chain or leave it.
-    Logs(LogTopic),
+    Logs(Box<LogTopic>),
     /// Account transactions that the mempool may mine: their hashes, or themselves.
     Pending { full: bool },
     /// Whether the node is syncing.
@@ -20,7 +20,7 @@ pub enum Topic {
     /// Blocks that left the active chain, and what became of their transactions.
     Reorgs,
     /// Coins that come under these locks or leave them.
-    Coins(HashSet<Lock>),
+    Coins(Box<HashSet<Lock>>),
 }
 
 /// Which logs a subscriber wants to hear of.
@@ -109,9 +109,7 @@ impl Topic {
     pub fn terms(&self) -> Vec<Term> {
         match self {
             Self::Coins(locks) => locks.iter().copied().map(Term::Lock).collect(),
-            Self::Logs(LogTopic { filter, .. }) => {
-                log_terms(filter).into_iter().collect::<HashSet<_>>().into_iter().collect()
-            }
+            Self::Logs(logs) => log_terms(&logs.filter).into_iter().collect::<HashSet<_>>().into_iter().collect(),
             _ => Vec::new(),
         }
     }

@@ -173,6 +173,10 @@ impl Session {
             }
             state.unread.pop_front();
         }
+        if state.unread.is_empty() {
+            // Thousands of connections have nothing to read most of the time.
+            state.unread = VecDeque::new();
+        }
         let unread_bytes = state.unread_bytes;
         drop(state);
         self.totals.taken(self.number, unread_bytes);
