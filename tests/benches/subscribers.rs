@@ -41,6 +41,8 @@ fn measure(all: usize, of_connection: usize) -> f64 {
     let address = node.rpc.url.trim_start_matches("http://").parse().expect("an address");
     let owner = TestKey::new(1, "ecrn").address();
     node.mine(1, &owner, NOBODY);
+    // Who subscribes next is not to hear of this block.
+    Node::pause(1_000);
     let before = node.memory();
     let mut subscribers: Vec<Subscriber> = (0..connections).map(|_| Subscriber::open(address, of_connection)).collect();
     // What opening took is given back.

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicI32};
 use super::{places::Seat, session::Session};
 use crate::rpc::access::Caller;
 
-/// One entry of a request's extensions: a WebSocket keeps a copy of them while it is open, and so its place.
+/// One entry of a request's extensions. A WebSocket keeps a copy while it is open, and so its place.
 #[derive(Clone)]
 pub struct Client {
     /// Its connection.

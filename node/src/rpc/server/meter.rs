@@ -7,18 +7,18 @@ use jsonrpsee::{
         middleware::rpc::{Batch, BatchEntry, Notification, Request, RpcServiceT},
     },
     types::{
-        ErrorCode, ErrorObject, Extensions, Id,
+        ErrorCode, ErrorObject, Id,
         error::{OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_RESPONSE_CODE},
     },
 };
 use parking_lot::Mutex;
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    future::ready,
+    sync::{Arc, atomic::Ordering},
+};
 use tower::Layer;
 
-use super::{
-    client::Client,
-    session::{InFlightRequest, Session},
-};
+use super::{client::Client, session::InFlightRequest};
 use crate::{
     metrics,
     rpc::{
@@ -28,31 +28,31 @@ use crate::{
     },
 };
 
-/// Makes a [`Meter`] around each connection's service.
-#[derive(Clone, Copy)]
+/// Makes a [`Meter`] around the service of a WebSocket, or of a request by HTTP.
+#[derive(Clone)]
 pub struct MeterLayer {
     /// Most bytes of the answer to a batch.
     pub max_response: u32,
+    /// Who asks.
+    pub client: Client,
 }
 
 impl<S> Layer<S> for MeterLayer {
     type Service = Meter<S>;
 
     fn layer(&self, inner: S) -> Meter<S> {
-        Meter { inner: Arc::new(inner), max_response: self.max_response }
+        let Self { max_response, client } = self.clone();
+        Meter(Arc::new(Metered { inner, max_response, client }))
     }
 }
 
 /// See the module's first lines.
-pub struct Meter<S> {
-    inner: Arc<S>,
-    max_response: u32,
-}
+pub struct Meter<S>(Arc<Metered<S>>);
 
-impl<S> Clone for Meter<S> {
-    fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), max_response: self.max_response }
-    }
+struct Metered<S> {
+    inner: S,
+    max_response: u32,
+    client: Client,
 }
 
 type Response = MethodResponse;
@@ -81,64 +81,58 @@ where
     type BatchResponse = Response;
 
     fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = Response> + Send + 'a {
-        let this = self.clone();
+        let this = self.0.clone();
         async move {
-            let session = session(request.extensions());
-            let noted = request.extensions().get::<Client>().and_then(|client| client.error.clone());
-            let response = match begin(session.as_ref(), length(&request)) {
+            let response = match this.begin(length(&request)) {
                 Ok(_in_flight) => this.one(request).await,
                 Err(error) => Response::error(request.id, error),
             };
-            if let (Some(noted), Some(code)) = (noted, response.as_error_code()) {
+            if let (Some(noted), Some(code)) = (&this.client.error, response.as_error_code()) {
                 noted.store(code, Ordering::Relaxed);
             }
             // Who opened a subscription has sent the response already.
             if !response.is_subscription() {
-                answered(session.as_ref(), &response);
+                this.answered(&response);
             }
             response
         }
     }
 
     fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = Response> + Send + 'a {
-        let this = self.clone();
+        let this = self.0.clone();
         async move {
-            let session = batch.iter().flatten().next().and_then(|entry| session(entry.extensions()));
             let asked = batch.iter().flatten().map(|entry| match entry {
                 BatchEntry::Call(request) => length(request),
                 BatchEntry::Notification(_) => 0,
             });
             let opened = Batched::default();
-            let response = match begin(session.as_ref(), asked.sum()) {
+            let response = match this.begin(asked.sum()) {
                 Ok(_in_flight) => this.all(batch, &opened).await,
                 Err(error) => Response::error(Id::Null, error),
             };
-            send_before(opened, session.as_ref(), response).await
+            this.send_before(opened, response).await
         }
     }
 
-    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = Response> + Send + 'a {
-        let session = session(notification.extensions());
-        async move {
-            // Nothing here is worth calling without waiting for the answer; jsonrpsee takes a malformed id for none.
-            let response = Response::error(Id::Null, no_id());
-            answered(session.as_ref(), &response);
-            response
-        }
+    fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = Response> + Send + 'a {
+        // Nothing here is worth calling without waiting for the answer; jsonrpsee takes a malformed id for none.
+        let response = Response::error(Id::Null, no_id());
+        self.0.answered(&response);
+        ready(response)
     }
 }
 
-impl<S> Meter<S>
+impl<S> Metered<S>
 where
     S: RpcServiceT<MethodResponse = Response, BatchResponse = Response, NotificationResponse = Response>,
 {
-    async fn one(&self, request: Request<'_>) -> Response {
+    async fn one(&self, mut request: Request<'_>) -> Response {
         let (id, method) = (request.id.clone().into_owned(), request.method.clone().into_owned());
-        let is_web_socket = request.extensions().get::<Client>().is_some_and(|client| client.is_web_socket);
-        if !is_web_socket && is_subscription(&method) {
+        if !self.client.is_web_socket && is_subscription(&method) {
             // In geth's words.
             return Response::error(id, error(ErrorCode::MethodNotFound.code(), "notifications not supported"));
         }
+        request.extensions_mut().insert(self.client.clone());
         let response = self.inner.call(request).await;
         match response.as_error_code() {
             Some(OVERSIZED_RESPONSE_CODE) => {
@@ -181,6 +175,26 @@ where
         }
         Response::from_batch(responses.finish())
     }
+
+    /// Sends the response to a batch if it opened subscriptions, and lets their notifications follow.
+    async fn send_before(&self, opened: Batched, response: Response) -> Response {
+        let opened = std::mem::take(&mut *opened.0.lock());
+        let Some(first) = opened.first() else {
+            self.answered(&response);
+            return response;
+        };
+        first.outbox().send(response.into_json()).await;
+        Response::notification()
+    }
+
+    fn begin(&self, bytes: usize) -> Result<InFlightRequest, RpcError> {
+        let busy = || over_limit("too many requests of this connection are in flight: wait for answers");
+        self.client.session.begin(bytes).ok_or_else(busy)
+    }
+
+    fn answered(&self, response: &Response) {
+        self.client.session.answered(response.as_json().get().len());
+    }
 }
 
 /// What to do about a response over the limit.
@@ -195,34 +209,8 @@ pub(super) fn too_large(method: &str, most: u32) -> String {
     )
 }
 
-/// Sends the response to a batch if it opened subscriptions, and lets their notifications follow.
-async fn send_before(opened: Batched, session: Option<&Arc<Session>>, response: Response) -> Response {
-    let opened = std::mem::take(&mut *opened.0.lock());
-    let Some(first) = opened.first() else {
-        answered(session, &response);
-        return response;
-    };
-    first.outbox().send(response.into_json()).await;
-    Response::notification()
-}
-
-fn session(extensions: &Extensions) -> Option<Arc<Session>> {
-    extensions.get::<Client>().map(|client| client.session.clone())
-}
-
 fn length(request: &Request<'_>) -> usize {
     request.method.len() + request.params.as_ref().map_or(0, |params| params.get().len())
-}
-
-fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlightRequest>, RpcError> {
-    let busy = || over_limit("too many requests of this connection are in flight: wait for answers");
-    session.map(|session| session.begin(bytes).ok_or_else(busy)).transpose()
-}
-
-fn answered(session: Option<&Arc<Session>>, response: &Response) {
-    if let Some(session) = session {
-        session.answered(response.as_json().get().len());
-    }
 }
 
 fn no_id() -> ErrorObject<'static> {

@@ -46,10 +46,7 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use tower::{
-    Service,
-    layer::util::{Identity, Stack},
-};
+use tower::{Service, layer::util::Identity};
 
 use super::{
     access::{Caller, Scope, Secrets},
@@ -165,8 +162,7 @@ fn service(limits: &HttpLimits, max_body: u32) -> Builder {
         .max_subscriptions_per_connection(pubsub::MOST_OF_CONNECTION)
         .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
         .build();
-    let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
-    Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder()
+    Server::builder().set_config(config).to_service_builder()
 }
 
 /// Takes no more calls, and waits until those in flight are answered. Those that wait for what is to come are told that the node
@@ -180,7 +176,7 @@ pub async fn finish(server: ServerHandle, stopping: &watch::Sender<bool>) {
     }
 }
 
-type Builder = TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>;
+type Builder = TowerServiceBuilder<Identity, Identity>;
 
 #[derive(Clone)]
 struct Listening {
@@ -284,7 +280,7 @@ impl Listening {
 
     async fn call(self, request: HttpRequest<Incoming>, mut client: Client) -> Result<HttpResponse, BoxError> {
         let most = self.limits.max_body;
-        let mut supplied = match version::supply(request, most, &client.session).await {
+        let supplied = match version::supply(request, most, &client.session).await {
             Ok(supplied) => supplied,
             Err(Unread::TooLong) => return Ok(http::response::too_large(most)),
             Err(Unread::Busy) => return Ok(text(StatusCode::SERVICE_UNAVAILABLE, BUSY)),
@@ -295,8 +291,9 @@ impl Listening {
         client.error.clone_from(&error);
         let has_less = client.is_web_socket && client.caller.scope == Scope::Public;
         let builder = if has_less { service(&self.limits, most / MESSAGE) } else { self.builder };
-        supplied.request.extensions_mut().insert(client);
-        let mut response = builder.build(self.methods, self.stop).call(supplied.request).await?;
+        let meter = RpcServiceBuilder::new().layer(MeterLayer { max_response: self.limits.max_response, client });
+        let mut service = builder.set_rpc_middleware(meter).build(self.methods, self.stop);
+        let mut response = service.call(supplied.request).await?;
         // As Bitcoin Core, whose clients look at the status.
         match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
             0 => {}
