@@ -31,6 +31,8 @@ const MOST_ASKED: usize = 20_000_000;
 /// Bytes of requests of all connections together: hundreds of connections, each with a few requests of the largest size, would
 /// hold gigabytes. A request by HTTP counts twice, as its body and as the call that was read from it: both are in memory.
 const MOST_ASKED_OF_ALL: usize = 512 << 20;
+/// Of these, how many are for this machine alone, as places are.
+const KEPT: usize = MOST_ASKED_OF_ALL / 8;
 /// Smaller ones are not counted, so that nobody is kept out by those who send large ones.
 const SMALL: usize = 64 << 10;
 /// Answers of one connection that wait to be read, as a multiple of the largest one.
@@ -102,7 +104,8 @@ impl Session {
 
     /// Counts the bytes of a request in, of which there are none yet.
     pub fn nothing_asked(&self) -> Asked {
-        Asked { totals: self.totals.clone(), bytes: 0 }
+        let most = if self.ip.is_loopback() { MOST_ASKED_OF_ALL } else { MOST_ASKED_OF_ALL - KEPT };
+        Asked { totals: self.totals.clone(), bytes: 0, most }
     }
 
     /// Counts a request in, until what it answers is dropped; `None` if there are too many.
@@ -222,6 +225,8 @@ pub struct Totals {
 pub struct Asked {
     totals: Arc<Totals>,
     bytes: usize,
+    /// Of all connections.
+    most: usize,
 }
 
 impl Asked {
@@ -230,7 +235,7 @@ impl Asked {
         let more = if bytes > SMALL { bytes.saturating_sub(self.bytes) } else { 0 };
         let before = self.totals.asked.fetch_add(more, Ordering::Relaxed);
         self.bytes += more;
-        more == 0 || before + more <= MOST_ASKED_OF_ALL
+        more == 0 || before + more <= self.most
     }
 }
 
@@ -385,6 +390,19 @@ mod tests {
         assert!(connect().begin(SMALL).is_some());
         large.pop();
         assert!(connect().begin(MOST_ASKED).is_some());
+    }
+
+    #[test]
+    fn strangers_with_large_requests_leave_room_to_this_machine() {
+        let totals = Arc::default();
+        let connect = |host: u8| Session::new(Ipv4Addr::new(192, 0, 2, host).into(), 100, &totals);
+        let sessions: Vec<_> = (0..u8::MAX).map(connect).collect();
+        let large: Vec<_> = sessions.iter().map_while(|session| session.begin(MOST_ASKED)).collect();
+        assert_eq!(large.len(), (MOST_ASKED_OF_ALL - KEPT) / MOST_ASKED);
+        let here = || Session::new(Ipv4Addr::LOCALHOST.into(), 100, &totals);
+        let own: Vec<_> = (0..KEPT / MOST_ASKED).map(|_| here().begin(MOST_ASKED).unwrap()).collect();
+        drop((large, own));
+        assert_eq!(totals.asked.load(Ordering::Relaxed), 0);
     }
 
     #[test]
