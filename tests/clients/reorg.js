@@ -311,6 +311,20 @@ async function subscriptions() {
     },
     cairn,
   );
+  await task(
+    "what automine takes again is not gone",
+    async () => {
+      const heard = await feed.subscribe("chain_subscribeReorgs");
+      for (let told = 1; told <= 10; told += 1) {
+        const { hash } = await transfer(5n);
+        await call("dev_reorg", 1);
+        const { transactions } = await until(() => heard[told - 1], "the notification");
+        check(!transactions.gone.includes(hash.slice(2)), JSON.stringify(transactions));
+        await until(async () => (await receipt(hash)) ?? (await mine(), null), "the transaction to be mined again");
+      }
+    },
+    cairn,
+  );
   feed.close();
 }
 

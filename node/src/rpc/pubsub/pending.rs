@@ -31,6 +31,7 @@ pub fn publish(context: &Context, txids: Vec<TxId>) {
             if let Some((transaction, sender)) = found
                 && let Transaction::Account(transaction) = transaction.as_ref()
             {
+                let sender = sender.or_else(|| context.spec.sender_of(transaction).ok());
                 let result = pending_transaction(transaction, sender).to_string();
                 subscribers.publish(Kind::PendingTransactions, &Arc::from(result));
             }

@@ -86,11 +86,13 @@ pub fn describe(context: &Context, path: &Path) -> RpcResult<Value> {
         added.all.iter().flat_map(|(txid, claims)| claims.iter().map(|claim| (claim, *txid))).collect();
     let txids = dropped.all.iter().map(|(txid, _)| *txid).collect();
     let pooled = context.ask(context.engine.mempool_holds(txids))?;
+    // What left the pool for a block since is found in it.
+    let later = context.snapshot()?;
     let (mut again, mut returned, mut conflicting, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((txid, claims), pooled) in dropped.all.iter().zip(pooled) {
         let rival = claims.iter().find_map(|claim| claimed.get(claim).copied());
         let rival = rival.or_else(|| claims.iter().find_map(|claim| pool_rival(context, claim)));
-        if mined.contains(txid) {
+        if mined.contains(txid) || !pooled && later.transaction(txid)?.is_some() {
             again.push(txid.to_string());
         } else if pooled {
             returned.push(txid.to_string());

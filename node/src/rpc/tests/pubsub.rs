@@ -77,9 +77,13 @@ fn pending_transactions_come_as_hashes_or_whole_once_they_can_be_mined() {
     // With automine the transaction is mined before anybody can look.
     node.call("dev_setAutomine", json!([true]));
     mine(&node, 1);
+    let automine = node.context.runtime.spawn(node.context.mining.clone().automine());
     let whole = socket.call("eth_subscribe", json!(["newPendingTransactions", true]));
-    let sent = send(4);
-    assert_eq!(socket.notified(&whole)["hash"], sent);
+    for nonce in 4..54 {
+        let (sent, told) = (send(nonce), socket.notified(&whole));
+        assert_eq!((&told["hash"], &told["from"]), (&sent, &json!(account(0))));
+    }
+    automine.abort();
 }
 
 #[test]
