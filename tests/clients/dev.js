@@ -271,13 +271,25 @@ async function snapshots() {
   await task("node info", async () =>
     check((await call("anvil_nodeInfo")).currentBlockNumber !== undefined, "no height"),
   );
-  await task("metadata", async () => check((await call("anvil_metadata")).chainId !== undefined, "no chain id"));
+  await task("metadata", async () => {
+    const before = await call("anvil_metadata");
+    check(before.chainId !== undefined, "no chain id");
+    const id = await call("evm_snapshot");
+    const { instanceId, snapshots } = await call("anvil_metadata");
+    check(instanceId === before.instanceId && snapshots[id][1] === before.latestBlockHash, "another one");
+    await call("evm_revert", [id]);
+  });
   await task("state of block 0 after 200 blocks", async () => {
     await call("anvil_mine", "0xc8");
     check((await balance(ADDRESSES[0], "0x0")) > 0n, "no money");
   });
   await task("hardhat_reset", async () => {
+    const { instanceId } = await call("hardhat_metadata");
     await call("hardhat_reset");
+    check((await call("hardhat_metadata")).instanceId !== instanceId, "the same instance");
+    equal(await height(), 0);
+    // As viem's test client.
+    await call("anvil_reset", { forking: { blockNumber: null } });
     equal(await height(), 0);
     equal((await receiptOf(await transfer(ADDRESSES[1], 9))).status, "0x1");
   });

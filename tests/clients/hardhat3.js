@@ -35,7 +35,6 @@ function hardhat(...given) {
 const LIMITS = {
   setBlockGasLimit: "the gas limit of blocks is a part of the chain's spec",
   setPrevRandao: "PREVRANDAO is a block's difficulty (SPEC.md, VM-4)",
-  "by the node's own name": "they refuse a node whose web3_clientVersion does not begin with hardhat, zksync or anvil",
   "of chain type l1": "it wants excessBlobGas in blocks since Cancun, and this chain has no blobs",
 };
 
@@ -76,7 +75,7 @@ async function ignition(network) {
   await task("build", () => hardhat("build"), slow);
   await script("work.ts", "cairn", "");
   await script("work.ts", "remote", "remote ");
-  await script("helpers.ts", "named", "helpers ");
+  await script("helpers.ts", "remote", "helpers ");
   await script("fork.ts", "cairn", "fork ");
   await ignition("cairn");
   await ignition("remote");

@@ -8,7 +8,7 @@ use chain_core::{
     transaction::Transaction,
     units::Height,
 };
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::broadcast::error::RecvError, time::sleep};
 
 use super::{
@@ -190,7 +190,27 @@ impl Mining {
         let mut demand = self.demand.lock();
         (demand.offset, demand.step) = (0, None);
         demand.snapshots.clear();
+        demand.instance = None;
         Ok(())
+    }
+
+    /// A random name of this chain of this process: another one after each reset.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    pub fn instance(&self) -> Result<[u8; 32], getrandom::Error> {
+        let mut demand = self.demand.lock();
+        if let Some(instance) = demand.instance {
+            return Ok(instance);
+        }
+        let mut instance = [0; 32];
+        getrandom::fill(&mut instance)?;
+        Ok(*demand.instance.insert(instance))
+    }
+
+    /// The snapshots that are remembered, by number.
+    pub fn snapshots(&self) -> BTreeMap<u64, BlockHash> {
+        self.demand.lock().snapshots.clone()
     }
 
     /// Remembers the tip; returns a number for it.

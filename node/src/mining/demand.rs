@@ -24,6 +24,8 @@ pub(super) struct Demand {
     pub(super) count: u64,
     pub(super) snapshots: BTreeMap<u64, BlockHash>,
     pub(super) last_snapshot: u64,
+    /// Names this chain of this process until it is reset.
+    pub(super) instance: Option<[u8; 32]>,
 }
 
 /// How blocks on demand are made now.

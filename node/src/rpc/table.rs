@@ -61,6 +61,9 @@ pub fn parameters(name: &str) -> Option<&'static [&'static str]> {
 /// The error for a method that is not served.
 pub fn absent(method: &str) -> RpcError {
     let message = match all().find(|(_, row)| row.name == method) {
+        Some(("dev", _)) => {
+            format!("the method {method} is not served here: start the node with --dev, and dev among --http.api")
+        }
         Some((namespace, _)) => {
             format!("the method {method} is not served here: start the node with {namespace} among --http.api")
         }

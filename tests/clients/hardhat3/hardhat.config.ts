@@ -2,27 +2,11 @@ import hardhatEthers from "@nomicfoundation/hardhat-ethers";
 import hardhatIgnition from "@nomicfoundation/hardhat-ignition-ethers";
 import hardhatNetworkHelpers from "@nomicfoundation/hardhat-network-helpers";
 import { defineConfig } from "hardhat/config";
-import type { HardhatPlugin } from "hardhat/types/plugins";
-
-// The network helpers work with nodes that call themselves hardhat or anvil, so on the network "named" this one does.
-const named: HardhatPlugin = {
-  id: "named",
-  hookHandlers: {
-    network: async () => ({
-      default: async () => ({
-        onRequest: async (context, connection, request, next) =>
-          connection.networkName === "named" && request.method === "web3_clientVersion"
-            ? { jsonrpc: "2.0", id: request.id, result: "anvil/cairn" }
-            : next(context, connection, request),
-      }),
-    }),
-  },
-};
 
 const url = process.env.CLIENT_URL!;
 const mnemonic = "test test test test test test test test test test test junk";
 export default defineConfig({
-  plugins: [hardhatEthers, hardhatIgnition, hardhatNetworkHelpers, named],
+  plugins: [hardhatEthers, hardhatIgnition, hardhatNetworkHelpers],
   solidity: {
     version: "0.8.37",
     // The compiler of npm, in place of one that Hardhat would download.
@@ -37,7 +21,6 @@ export default defineConfig({
   networks: {
     cairn: { type: "http", chainType: "l1", url, accounts: { mnemonic } },
     remote: { type: "http", chainType: "generic", url, accounts: "remote" },
-    named: { type: "http", chainType: "l1", url, accounts: "remote" },
     fork: { type: "edr-simulated", chainType: "generic", forking: { url } },
     forkL1: { type: "edr-simulated", chainType: "l1", forking: { url } },
   },

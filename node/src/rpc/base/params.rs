@@ -148,6 +148,11 @@ impl Options {
         }
     }
 
+    /// Whether an option is there and not `null`.
+    pub fn has(&self, key: &str) -> bool {
+        self.map.get(key).is_some_and(|value| !value.is_null())
+    }
+
     /// An option, if it is there and not `null`.
     ///
     /// # Errors
@@ -187,6 +192,7 @@ pub trait Param: Sized {
 }
 
 /// A JSON object, to be read through [`Options`].
+#[derive(Default)]
 pub struct Object(pub Map<String, Value>);
 
 /// Any JSON value.

@@ -41,55 +41,50 @@ pub enum Kind {
     Mux(BTreeMap<String, Kind>),
 }
 
-/// A duration as Go writes it: `5s`, `300ms`, `1m`.
+/// A duration as Go writes it: `5s`, `300ms`, `1m30s`, `1.5h`.
 struct Timeout(Duration);
 
-param!(Timeout, "a duration such as \"5s\" or \"300ms\"", |value| {
-    let text = value.as_str()?;
-    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
-    let number = number.parse::<u32>().ok()?;
-    Some(Self(match unit {
-        "ms" => Duration::from_millis(number.into()),
-        "s" => Duration::from_secs(number.into()),
-        "m" => Duration::from_secs(60 * u64::from(number)),
-        _ => return None,
-    }))
-});
+param!(Timeout, "a duration such as \"5s\", \"300ms\" or \"1m30s\"", |value| duration(value.as_str()?).map(Self));
+
+/// Units of Go's durations, with those first that others begin with, in seconds.
+const UNITS: [(&str, f64); 8] = [
+    ("ns", 1e-9),
+    ("us", 1e-6),
+    ("\u{b5}s", 1e-6),
+    ("\u{3bc}s", 1e-6),
+    ("ms", 1e-3),
+    ("s", 1.0),
+    ("m", 60.0),
+    ("h", 3_600.0),
+];
+
+fn duration(text: &str) -> Option<Duration> {
+    let (mut rest, mut seconds) = (text, 0.0);
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?);
+        let (unit, length) = UNITS.iter().find(|(unit, _)| after.starts_with(unit))?;
+        seconds += number.parse::<f64>().ok()? * length;
+        rest = &after[unit.len()..];
+    }
+    // An empty text is no duration; longer ones are cut anyway.
+    (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+}
 
 /// `txIndex`, as a quantity or a number.
 struct Index(u64);
 
 param!(Index, "a quantity such as \"0x1\"", |value| Quantity::or_integer(value).map(Self));
 
-const OPTIONS: &[&str] = &[
-    "tracer",
-    "tracerConfig",
-    "timeout",
-    "reexec",
-    "limit",
-    "enableMemory",
-    "disableStack",
-    "disableStorage",
-    "enableReturnData",
-    "disableMemory",
-    "disableReturnData",
-    "debug",
-    "overrides",
-];
-
-/// Options of `debug_traceCall` only.
-const CALL_OPTIONS: &[&str] = &["stateOverrides", "blockOverrides", "txIndex"];
-
 impl Tracer {
     /// Reads the next argument.
     pub fn read(args: &mut Args) -> RpcResult<Self> {
-        let options = Options::new("options", args.optional()?, OPTIONS)?;
+        let options = options(args)?;
         Self::of(args, &options)
     }
 
     /// Reads the next argument of `debug_traceCall`.
     pub fn read_for_call(args: &mut Args) -> RpcResult<(Self, CallOptions)> {
-        let options = Options::new("options", args.optional()?, &[OPTIONS, CALL_OPTIONS].concat())?;
+        let options = options(args)?;
         let tx_index = options.get::<Index>("txIndex")?.map(|index| index.0);
         if tx_index.is_some() && options.get::<Object>("stateOverrides")?.is_some() {
             return Err(invalid("options: stateOverrides and txIndex exclude each other"));
@@ -109,6 +104,11 @@ impl Tracer {
         };
         Ok(Self { kind, call })
     }
+}
+
+/// Unknown ones are ignored, as in geth: Remix names some that no tracer has.
+fn options(args: &mut Args) -> RpcResult<Options> {
+    Ok(Options::lenient("options", args.optional()?.unwrap_or_default()))
 }
 
 fn steps(options: &Options) -> RpcResult<StepsConfig> {
@@ -138,30 +138,20 @@ fn mux(config: Option<Object>) -> RpcResult<Kind> {
 }
 
 fn named(name: &str, config: Option<Object>) -> RpcResult<Kind> {
-    let known: &[&str] = match name {
-        "callTracer" => &["onlyTopCall", "withLog"],
-        "flatCallTracer" => &["convertParityErrors", "includePrecompiles"],
-        "prestateTracer" => &["diffMode", "disableCode", "disableStorage", "includeEmpty"],
-        _ => &[],
-    };
-    let options = || Options::new("options.tracerConfig", config, known);
+    let options = Options::lenient("options.tracerConfig", config.unwrap_or_default());
     let flag = |options: &Options, name: &str| Ok::<_, RpcError>(options.get::<bool>(name)?.unwrap_or(false));
     match name {
         "callTracer" => {
-            let options = options()?;
             Ok(Kind::Calls(CallConfig { only_top: flag(&options, "onlyTopCall")?, logs: flag(&options, "withLog")? }))
         }
-        "flatCallTracer" => {
-            let options = options()?;
-            Ok(Kind::Flat(FlatConfig {
-                parity_errors: flag(&options, "convertParityErrors")?,
-                precompiles: flag(&options, "includePrecompiles")?,
-                null_results: false,
-            }))
-        }
-        "prestateTracer" => prestate(&options()?),
-        "4byteTracer" => options().map(|_| Kind::Selectors),
-        "noopTracer" => options().map(|_| Kind::Noop),
+        "flatCallTracer" => Ok(Kind::Flat(FlatConfig {
+            parity_errors: flag(&options, "convertParityErrors")?,
+            precompiles: flag(&options, "includePrecompiles")?,
+            null_results: false,
+        })),
+        "prestateTracer" => prestate(&options),
+        "4byteTracer" => Ok(Kind::Selectors),
+        "noopTracer" => Ok(Kind::Noop),
         "muxTracer" => Err(invalid("options.tracerConfig: a muxTracer cannot hold another one")),
         other => Err(unknown(other)),
     }
@@ -184,4 +174,22 @@ fn unknown(name: &str) -> RpcError {
         return invalid(format!("options.tracer: tracers in JavaScript are not supported; there are {TRACERS}"));
     }
     invalid(format!("options.tracer: {name:?} is not known; there are {TRACERS}, and struct logs without any"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_read_as_go_writes_them() {
+        let milliseconds = |text| duration(text).map(|duration| duration.as_millis());
+        let good =
+            [("5s", 5_000), ("300ms", 300), ("1m0s", 60_000), ("2m30s", 150_000), ("1.5h", 5_400_000), ("0.5s", 500)];
+        good.into_iter().for_each(|(text, want)| assert_eq!(milliseconds(text), Some(want), "{text}"));
+        assert_eq!(duration("500us").unwrap(), duration("500\u{b5}s").unwrap());
+        assert_eq!(duration(&format!("{}h", "9".repeat(400))), Some(Duration::MAX));
+        for bad in ["", "5", "s", "5x", "-5s", "5s ", "1.2.3s", ".", "1e3s"] {
+            assert_eq!(duration(bad), None, "{bad:?}");
+        }
+    }
 }

@@ -61,7 +61,9 @@ fn rollback(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn reset(context: &Context, mut args: Args) -> RpcResult<Value> {
     let options = Options::new("options", args.optional()?, &["forking"])?;
-    if options.get::<Any>("forking")?.is_some() {
+    let forking = Options::new("options.forking", options.get("forking")?, &["jsonRpcUrl", "blockNumber"])?;
+    // viem names it always, and nothing in it.
+    if forking.has("jsonRpcUrl") || forking.has("blockNumber") {
         return Err(invalid("options.forking: this node copies no other chain; leave it out"));
     }
     let pool = context.ask(context.engine.mempool_content(usize::MAX))?;

@@ -2,12 +2,14 @@
 
 use alloy_primitives::U256;
 use chain_core::state::StateView;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     dev::ACCOUNTS,
-    rpc::base::{Args, Context, Method, RpcResult, data, quantity, render},
-    version::client_version,
+    rpc::{
+        base::{Args, Context, Method, RpcResult, data, internal, quantity, render},
+        web3::web3_version,
+    },
 };
 
 pub const METHODS: &[Method] = &[
@@ -61,14 +63,21 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
 
 fn metadata(context: &Context, _: Args) -> RpcResult<Value> {
     let info = context.engine.chain_info();
+    let snapshot = context.snapshot()?;
+    let mut snapshots = Map::new();
+    for (id, hash) in context.mining.snapshots() {
+        if let Some(record) = snapshot.header(&hash)? {
+            snapshots.insert(quantity(id).to_string(), json!([record.height, shown(&hash)]));
+        }
+    }
     Ok(json!({
-        "clientVersion": client_version(),
+        "clientVersion": web3_version(context),
         "chainId": context.spec.chain_id,
-        "instanceId": data(&context.genesis.0),
+        "instanceId": data(&context.mining.instance().map_err(internal)?),
         "latestBlockNumber": info.height,
         "latestBlockHash": shown(&info.hash),
         "forkedNetwork": null,
-        "snapshots": {},
+        "snapshots": snapshots,
     }))
 }
 

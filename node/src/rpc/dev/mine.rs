@@ -25,8 +25,8 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_getIntervalMining", &[], get_interval),
 ];
 
-/// Most blocks of one call: some seconds of work.
-const MAX_BLOCKS: u32 = 10_000;
+/// Most blocks of one call: some ten seconds of work.
+const MAX_BLOCKS: u32 = 100_000;
 
 /// An interval from here on is meant in milliseconds.
 const MILLISECONDS: u32 = 1_000;

@@ -12,6 +12,7 @@ pub const METHODS: &[Method] = &[
     Method::new("hardhat_setBalance", &["address", "balance"], set_balance),
     Method::new("anvil_addBalance", &["address", "balance"], add_balance),
     Method::new("anvil_setNonce", &["address", "nonce"], set_nonce),
+    Method::new("evm_setAccountNonce", &["address", "nonce"], set_nonce),
     Method::new("hardhat_setNonce", &["address", "nonce"], set_nonce),
     Method::new("anvil_setCode", &["address", "code"], set_code),
     Method::new("hardhat_setCode", &["address", "code"], set_code),

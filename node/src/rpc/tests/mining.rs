@@ -292,5 +292,5 @@ fn development_methods_move_time_and_count() {
     assert_eq!(node.call("chain_getInfo", json!([]))["height"], 3);
     assert_eq!(node.call("dev_accounts", json!([])).as_array().unwrap().len(), 10);
     let (code, message) = node.try_call("dev_mine", json!([0])).unwrap_err();
-    assert_eq!((code, message.as_str()), (-32602, "blocks: expected 1 to 10000, got 0"));
+    assert_eq!((code, message.as_str()), (-32602, "blocks: expected 1 to 100000, got 0"));
 }

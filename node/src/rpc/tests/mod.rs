@@ -334,7 +334,7 @@ fn addresses_are_validated_with_the_reason() {
 #[test]
 fn tells_about_itself() {
     let node = TestNode::fresh();
-    assert!(node.call("web3_clientVersion", json!([])).as_str().unwrap().starts_with("cairn-node/v"));
+    assert!(node.call("web3_clientVersion", json!([])).as_str().unwrap().starts_with("anvil/cairn-node/v"));
     let hash = "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad";
     assert_eq!(node.call("web3_sha3", json!(["0x68656c6c6f20776f726c64"])), hash);
     assert_eq!(node.call("net_peerCount", json!([])), "0x0");

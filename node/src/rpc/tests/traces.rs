@@ -149,7 +149,9 @@ fn other_tracers_answer_as_geth_does() {
     assert!(refusal("opcountTracer", json!({})).starts_with("options.tracer: \"opcountTracer\" is not known; "));
     assert!(refusal("muxTracer", json!({ "muxTracer": {} })).ends_with("a muxTracer cannot hold another one"));
     assert!(refusal("prestateTracer", json!({ "diffMode": true, "includeEmpty": true })).contains("diffMode"));
-    refusal("prestateTracer", json!({ "diffMod": true }));
+    let unknown =
+        json!({ "tracer": "noopTracer", "tracerConfig": { "unknown": 1 }, "fullStorage": false, "timeout": "1m0s" });
+    assert_eq!(chain.node.call("debug_traceTransaction", json!([hash, unknown])), json!({}));
 }
 
 #[test]

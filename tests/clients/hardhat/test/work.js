@@ -2,6 +2,7 @@
 "use strict";
 
 const { ethers, network } = require("hardhat");
+const helpers = require("@nomicfoundation/hardhat-network-helpers");
 
 const check = (truth, message) => {
   if (!truth) throw new Error(message);
@@ -55,6 +56,30 @@ async function work() {
       await network.provider.send("evm_increaseTime", [1000]);
       await network.provider.send("evm_mine");
       check((await ethers.provider.getBlock("latest")).timestamp >= before + 1000, "time stood still");
+    },
+    "helpers time and mine": async () => {
+      const [before, height] = [await helpers.time.latest(), await helpers.time.latestBlock()];
+      await helpers.time.increase(1000);
+      await helpers.mine(20_000);
+      check((await helpers.time.latest()) >= before + 1000, "time stood still");
+      check((await helpers.time.latestBlock()) === height + 20_001, "wrong height");
+    },
+    "helpers takeSnapshot and loadFixture": async () => {
+      const snapshot = await helpers.takeSnapshot();
+      const fixture = async () => ethers.deployContract("Safe", [11]);
+      const fresh = await helpers.loadFixture(fixture);
+      await (await fresh.set(12)).wait();
+      check((await (await helpers.loadFixture(fixture)).number()) === 11n, "not the fixture's state");
+      await snapshot.restore();
+    },
+    "helpers setBalance and impersonateAccount": async () => {
+      const stranger = "0x00000000000000000000000000000000000b0b0b";
+      await helpers.setBalance(stranger, 10n ** 18n);
+      await helpers.impersonateAccount(stranger);
+      const signer = await ethers.provider.getSigner(stranger).catch(() => null);
+      check((await ethers.provider.getBalance(stranger)) === 10n ** 18n, "wrong balance");
+      if (network.name === "remote") check(signer, "no signer");
+      await helpers.stopImpersonatingAccount(stranger);
     },
   };
   for (const [name, action] of Object.entries(tasks)) {

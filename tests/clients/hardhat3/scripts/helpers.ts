@@ -97,6 +97,6 @@ await each({
     await helpers.mine();
     check(BigInt((await ethers.provider.getBlock("latest"))?.prevRandao ?? 0) === 7n, "wrong value");
   },
-  "by the node's own name": async () => (await network.create("cairn")).networkHelpers.time.latest(),
+  "with keys of one's own": async () => (await network.create("cairn")).networkHelpers.time.latest(),
 });
 process.exit(0);

@@ -54,6 +54,9 @@ impl CallRequest {
         let list = access_list(name, options.get("accessList")?)?;
         let authorizations = authorizations(name, options.get("authorizationList")?)?;
         let to = options.get("to")?;
+        if ["blobs", "blobVersionedHashes"].into_iter().any(|key| options.has(key)) {
+            return Err(cannot("this chain has no blob transactions (EIP-4844)"));
+        }
         if to.is_none() && !authorizations.is_empty() {
             return Err(cannot("EIP-7702 transaction cannot be used to create contract"));
         }
