@@ -12,7 +12,7 @@ use crate::{
     transaction::{
         Transaction,
         coin::{Lock, Output},
-        coinbase::{Coinbase, MAX_EXTRA, MAX_SIZE_WITH_ONE_OUTPUT},
+        coinbase::{Coinbase, MAX_SIZE_WITH_ONE_OUTPUT, max_extra},
     },
     units::{Amount, Gas},
 };
@@ -83,8 +83,9 @@ impl<'v> BlockBuilder<'v> {
     /// CB-2 for `extra`, CB-4 for `payout`; [`ExecuteError::View`].
     pub fn finish(self, payout: Lock, extra: Vec<u8>) -> Result<(Vec<Transaction>, BlockEffects), ExecuteError> {
         // CB-2
-        if extra.len() > MAX_EXTRA {
-            return Err(RuleError::ExtraTooLong { got: extra.len(), limit: MAX_EXTRA }.into());
+        let limit = max_extra(self.run.context.height);
+        if extra.len() > limit {
+            return Err(RuleError::ExtraTooLong { got: extra.len(), limit }.into());
         }
         // CB-4
         if matches!(payout, Lock::Account(_)) {

@@ -38,7 +38,7 @@ pub struct Coinbase {
     pub coins_root: B256,
     /// Gas that the block's transactions used.
     pub gas_used: Gas,
-    /// 0 to 94 bytes of the miner's choice, the end of the script.
+    /// Bytes of the miner's choice, the end of the script: 98 below height 128, later fewer, 94 at every height.
     pub extra: Vec<u8>,
 }
 
@@ -60,7 +60,7 @@ pub(super) const FIRST_INDEX: u32 = 1;
 const HEIGHT_PUSH: usize = 6;
 /// Bitcoin's limit for the script of a coinbase.
 const MAX_SCRIPT: usize = 100;
-/// Maximum bytes of `extra` (CB-2).
+/// Bytes of `extra` that fit at every height.
 pub const MAX_EXTRA: usize = MAX_SCRIPT - HEIGHT_PUSH;
 
 const OP_PUSHDATA1: u8 = 0x4c;
@@ -84,6 +84,11 @@ pub(crate) const MAX_SIZE_WITH_ONE_OUTPUT: usize = HEAD.len()
     + (COMMITMENTS_HEAD.len() + COMMITMENTS as usize)
     + (8 + 1 + 34)
     + LOCK_TIME.len();
+
+/// Maximum bytes of `extra` at a height (CB-2).
+pub fn max_extra(height: Height) -> usize {
+    MAX_SCRIPT - push_of(height).len()
+}
 
 impl Coinbase {
     /// SHA-256d of the bytes; the merkle leaf too.

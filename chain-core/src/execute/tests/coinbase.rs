@@ -160,9 +160,10 @@ fn the_builder_refuses_what_no_coinbase_may_hold() {
     };
     let paid = rule(finish(Lock::Account(BENEFICIARY), Vec::new()).unwrap_err());
     assert_eq!(paid, RuleError::CoinbasePaysAccount { output: 0 });
-    let long = rule(finish(lock(9), vec![0; 95]).unwrap_err());
-    assert_eq!(long, RuleError::ExtraTooLong { got: 95, limit: 94 });
-    finish(lock(9), vec![0; 94]).unwrap();
+    // The height is 1,000, whose push has three bytes.
+    let long = rule(finish(lock(9), vec![0; 98]).unwrap_err());
+    assert_eq!(long, RuleError::ExtraTooLong { got: 98, limit: 97 });
+    finish(lock(9), vec![0; 97]).unwrap();
 }
 
 // BLK-5

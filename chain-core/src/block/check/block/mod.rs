@@ -14,7 +14,7 @@ use crate::{
     transaction::{
         Transaction, TxMeta,
         coin::Lock,
-        coinbase::{Coinbase, MAX_EXTRA},
+        coinbase::{Coinbase, max_extra},
     },
     units::Amount,
 };
@@ -207,8 +207,9 @@ fn check_places(transactions: &[Transaction]) -> Result<&Coinbase, RuleError> {
 
 fn check_coinbase(coinbase: &Coinbase) -> Result<(), RuleError> {
     // CB-2
-    if coinbase.extra.len() > MAX_EXTRA {
-        return Err(RuleError::ExtraTooLong { got: coinbase.extra.len(), limit: MAX_EXTRA });
+    let limit = max_extra(coinbase.height);
+    if coinbase.extra.len() > limit {
+        return Err(RuleError::ExtraTooLong { got: coinbase.extra.len(), limit });
     }
     for (index, output) in coinbase.outputs.iter().enumerate() {
         // CB-4

@@ -13,7 +13,7 @@ use crate::{
         coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
         policy::{Policy, Proof, ProofItem},
     },
-    units::{AmountOverflow, Gas},
+    units::{AmountOverflow, Gas, Height},
     vm::Revision,
 };
 
@@ -257,11 +257,16 @@ fn check_coinbase_with(change: impl Fn(&mut Coinbase)) -> Result<(), RuleError> 
 
 // CB-2
 #[test]
-fn refuses_an_extra_of_95_bytes() {
-    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![]), Ok(()));
-    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 94]), Ok(()));
-    let too_long = Err(RuleError::ExtraTooLong { got: 95, limit: 94 });
-    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 95]), too_long);
+fn refuses_a_script_of_101_bytes() {
+    for (height, limit) in [(1, 98), (127, 98), (128, 97), (0x8000, 96), (0x80_0000, 95), (Height::MAX, 94)] {
+        let with = |length: usize| {
+            check_coinbase_with(|coinbase| (coinbase.height, coinbase.extra) = (height, vec![1; length]))
+        };
+        assert_eq!([with(0), with(limit)], [Ok(()), Ok(())]);
+        assert_eq!(with(limit + 1), Err(RuleError::ExtraTooLong { got: limit + 1, limit }));
+        let longest = Coinbase { height, extra: vec![1; limit], ..coinbase() }.to_bytes();
+        assert_eq!(longest[41], 100, "the length of the script");
+    }
 }
 
 // CB-4
