@@ -22,11 +22,10 @@ use std::{
 use chain_core::U256;
 
 pub use node::{Node, NodeError};
-pub(crate) use report::clock;
-pub use report::{Note, Reporter, Status, Totals};
+pub use report::{Note, Reporter, Totals};
 pub use template::{Request, Submitted, Template};
 
-use crate::{Kernel, Miner, Solution, StartError, Threads, Work, miner, temperature};
+use crate::{Kernel, Miner, Solution, StartError, Status, Threads, Work, miner};
 
 /// How to mine.
 #[derive(Clone, Debug)]
@@ -197,14 +196,7 @@ impl Session<'_> {
             self.reporter.note(&Note::Waiting { error: &error, delay: node::ANSWER.saturating_sub(SILENT) });
         }
         self.totals.hashes = self.miner.hashes();
-        let status = Status {
-            hash_rates: self.miner.hash_rates(),
-            height: self.height,
-            target: self.target,
-            best: self.miner.best(),
-            celsius: temperature::celsius(),
-            elapsed: self.started.elapsed(),
-        };
+        let status = Status::of(&self.miner, (self.height, self.target), self.started.elapsed());
         self.reporter.note(&Note::Status { status: &status, totals: &self.totals });
     }
 

@@ -5,12 +5,12 @@ use std::{
     time::Duration,
 };
 
-use cairn_client::{counted, hash_rate};
-use chain_core::{U256, hash::BlockHash, units::Height, work::pow};
+use cairn_client::counted;
+use chain_core::{hash::BlockHash, units::Height};
 use serde_json::{Value, json};
 
 use super::{NodeError, Submitted};
-use crate::{output::Output, work::difficulty};
+use crate::{output::Output, status::Status};
 
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,40 +39,6 @@ impl Totals {
 
     fn to_json(self) -> Value {
         json!({ "hashes": self.hashes, "found": self.found, "accepted": self.accepted, "stale": self.stale, "lost": self.lost })
-    }
-}
-
-/// The state of the search.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Status {
-    /// Hashes per second of each thread.
-    pub hash_rates: Vec<f64>,
-    /// Height of the block that is searched.
-    pub height: Height,
-    /// Its target; zero before the first template.
-    pub target: U256,
-    /// The lowest hash so far.
-    pub best: Option<U256>,
-    /// Temperature of the processor.
-    pub celsius: Option<f64>,
-    /// Since the start.
-    pub elapsed: Duration,
-}
-
-impl Status {
-    fn hash_rate(&self) -> f64 {
-        self.hash_rates.iter().sum()
-    }
-
-    /// Difficulty of the best hash, as pools count it: 1 is that of Bitcoin's first block.
-    fn best_difficulty(&self) -> Option<f64> {
-        self.best.map(difficulty)
-    }
-
-    /// Expected seconds to a block. `None` without a hash rate or work.
-    fn block_seconds(&self) -> Option<f64> {
-        let rate = self.hash_rate();
-        (rate > 0.0 && self.target > U256::ZERO).then(|| f64::from(pow::work(self.target)) / rate)
     }
 }
 
@@ -187,28 +153,16 @@ fn text(note: &Note<'_>) -> Option<String> {
             Err(error) if error.is_stale() => format!("Block {height} found too late: {hash}"),
             Err(error) => format!("Block {height} found and lost: {hash}: {error}"),
         },
-        Note::Status { status, totals } => status_line(status, totals),
+        Note::Status { status, totals } => {
+            let blocks = counted(totals.accepted, "block");
+            status.line(&format!("{blocks}, {} stale, {} lost", totals.stale, totals.lost))
+        }
         // Then the error says all.
         Note::Ended { totals, failed: true } if totals.found == 0 => return None,
         Note::Ended { totals, .. } => {
             format!("Ended: {}, {} stale, {} lost.", counted(totals.accepted, "block"), totals.stale, totals.lost)
         }
     })
-}
-
-fn status_line(status: &Status, totals: &Totals) -> String {
-    let threads = status.hash_rates.len();
-    let mut parts = vec![hash_rate(status.hash_rate())];
-    if threads > 1 {
-        parts[0] += &format!(" ({} a thread)", hash_rate(status.hash_rate() / threads as f64));
-    }
-    parts.push(format!("height {}", status.height));
-    parts.extend(status.block_seconds().map(|seconds| format!("a block in {}", long_time(seconds))));
-    parts.extend(status.best_difficulty().map(|best| format!("best {}", short(best))));
-    parts.push(format!("{}, {} stale, {} lost", counted(totals.accepted, "block"), totals.stale, totals.lost));
-    parts.extend(status.celsius.map(|celsius| format!("{celsius:.0} °C")));
-    parts.push(clock(status.elapsed));
-    parts.join("  ")
 }
 
 fn json(note: &Note<'_>) -> Value {
@@ -230,18 +184,7 @@ fn json(note: &Note<'_>) -> Value {
             let error = outcome.as_ref().err().map(ToString::to_string);
             json!({ "event": "block", "hash": hash.to_string(), "height": height, "status": status, "error": error })
         }
-        Note::Status { status, totals } => {
-            let mut value = totals.to_json();
-            value["event"] = "status".into();
-            value["hashrate"] = json!(status.hash_rate());
-            value["threadHashrates"] = json!(status.hash_rates);
-            value["height"] = json!(status.height);
-            value["bestDifficulty"] = json!(status.best_difficulty());
-            value["blockSeconds"] = json!(status.block_seconds());
-            value["celsius"] = json!(status.celsius);
-            value["seconds"] = json!(status.elapsed.as_secs());
-            value
-        }
+        Note::Status { status, totals } => status.json(totals.to_json()),
         Note::Ended { totals, .. } => {
             let mut value = totals.to_json();
             value["event"] = "ended".into();
@@ -250,33 +193,10 @@ fn json(note: &Note<'_>) -> Value {
     }
 }
 
-/// As in `0.0123`, `12.3` or `4.56 M`: a difficulty.
-fn short(number: f64) -> String {
-    let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
-    match units.into_iter().find(|(unit, _)| number >= *unit) {
-        Some((unit, name)) => format!("{:.2}{name}", number / unit),
-        None if number >= 1.0 => format!("{number:.1}"),
-        None => format!("{number:.4}"),
-    }
-}
-
-/// As in `0.3 s`, `12 min` or `3.4 years`.
-fn long_time(seconds: f64) -> String {
-    let units = [(31_557_600.0, "years"), (86_400.0, "days"), (3_600.0, "h"), (60.0, "min")];
-    let (unit, name) = units.into_iter().find(|(unit, _)| seconds >= 2.0 * unit).unwrap_or((1.0, "s"));
-    let digits = usize::from(seconds / unit < 10.0);
-    format!("{:.digits$} {name}", seconds / unit)
-}
-
-/// As in `1:02:03`.
-pub(crate) fn clock(elapsed: Duration) -> String {
-    let seconds = elapsed.as_secs();
-    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chain_core::U256;
 
     fn submitted(status: &str) -> Result<Submitted, NodeError> {
         Ok(Submitted { hash: "00".into(), status: status.into() })
@@ -293,17 +213,6 @@ mod tests {
             totals.count(&outcome);
         }
         assert_eq!((totals.accepted, totals.stale, totals.lost), (1, 2, 1));
-    }
-
-    #[test]
-    fn shows_rates_and_times() {
-        assert_eq!(hash_rate(0.0), "0.00 H/s");
-        assert_eq!(hash_rate(999.0), "999.00 H/s");
-        assert_eq!(hash_rate(12_345_678.0), "12.35 MH/s");
-        assert_eq!(hash_rate(2.5e14), "250.00 TH/s");
-        assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
-        assert_eq!([0.01234, 12.34, 4_560_000.0].map(short), ["0.0123", "12.3", "4.56 M"]);
-        assert_eq!([0.25, 119.0, 120.0, 1e5, 1e10].map(long_time), ["0.2 s", "119 s", "2.0 min", "28 h", "317 years"]);
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub fn parse(line: &[u8]) -> Result<Message, String> {
         "mining.set_version_mask" => Message::VersionMask(word("version mask", at(0))?),
         "client.reconnect" => {
             let host = at(0).as_str().filter(|host| !host.is_empty()).map(shown);
-            let port = at(1).as_u64().or_else(|| at(1).as_str()?.parse().ok()).and_then(|port| port.try_into().ok());
+            let port = number(at(1)).and_then(|port| port.try_into().ok()).filter(|port| *port != 0);
             Message::Reconnect(host, port, at(2).as_u64().unwrap_or(0))
         }
         "client.show_message" => Message::Show(shown(at(0).as_str().unwrap_or_default())),
@@ -121,8 +121,17 @@ pub fn parse(line: &[u8]) -> Result<Message, String> {
 }
 
 fn response(id: &Value, result: Value, error: &Value) -> Result<Message, String> {
-    let id = id.as_u64().ok_or("neither a method nor a response to a request")?;
+    // Of no request: the server says why it will do something else, or that it did not understand.
+    if id.is_null() && !error.is_null() {
+        return Ok(Message::Show(refusal(error).text));
+    }
+    let id = number(id).ok_or("neither a method nor a response to a request")?;
     Ok(Message::Response(id, if error.is_null() { Ok(result) } else { Err(refusal(error)) }))
+}
+
+/// Some servers write numbers as texts.
+fn number(value: &Value) -> Option<u64> {
+    value.as_u64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// `[code, text, ...]`, an object, or a text.
@@ -335,12 +344,21 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_no_request_is_a_text_to_show() {
+        let read = |line: &str| parse(line.as_bytes()).unwrap();
+        let limited = r#"{"id":null,"result":null,"error":[24,"rate limited",null]}"#;
+        assert_eq!(read(limited), Message::Show("rate limited".into()));
+        assert_eq!(read(r#"{"id":"4","result":true,"error":null}"#), Message::Response(4, Ok(json!(true))));
+    }
+
+    #[test]
     fn reads_what_a_server_may_ask_of_its_client() {
         let read = |method: &str, params: Value| parsed(method, &params).unwrap();
         let away = Message::Reconnect(Some("pool.example".into()), Some(3_333), 5);
         assert_eq!(read("client.reconnect", json!(["pool.example", 3_333, 5])), away);
         assert_eq!(read("client.reconnect", json!(["pool.example", "3333", 5])), away);
         assert_eq!(read("client.reconnect", json!([])), Message::Reconnect(None, None, 0));
+        assert_eq!(read("client.reconnect", json!(["", 0, 3])), Message::Reconnect(None, None, 3));
         assert_eq!(read("client.show_message", json!(["a\u{1b}b"])), Message::Show("ab".into()));
         assert_eq!(read("mining.set_version_mask", json!(["1fffe000"])), Message::VersionMask(0x1fff_e000));
         assert_eq!(read("mining.unheard_of", json!([])), Message::Other(None));
@@ -357,7 +375,20 @@ mod tests {
     fn nonsense_is_an_error_and_no_panic() {
         let deep = "[".repeat(100_000);
         let nested = format!("{{\"id\":1,\"result\":{}{}}}", "[".repeat(5_000), "]".repeat(5_000));
-        for line in ["", "{", "null", "5", "[]", "{}", "\"\u{0}\"", "{\"id\":-1}", "{\"id\":\"1\"}", &deep, &nested] {
+        for line in [
+            "",
+            "{",
+            "null",
+            "5",
+            "[]",
+            "{}",
+            "\"\u{0}\"",
+            "{\"id\":-1}",
+            "{\"id\":\"x\"}",
+            "{\"id\":null}",
+            &deep,
+            &nested,
+        ] {
             assert!(parse(line.as_bytes()).is_err(), "{}", &line[..line.len().min(40)]);
         }
         assert!(parse(&[0xff, 0xfe, 0x00]).is_err());

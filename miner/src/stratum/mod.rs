@@ -4,6 +4,7 @@
 //! for the next of the list, and after all have failed the miner waits longer each time.
 
 mod message;
+mod probe;
 mod report;
 mod server;
 mod session;
@@ -19,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chain_core::units::Height;
+use chain_core::{U256, units::Height, work::pow};
 
 use self::session::{ANSWER, Reason, Session, Step};
 pub use report::{Note, Reporter, Totals};
@@ -27,7 +28,7 @@ pub use server::{Event, ParseServerError, Server};
 pub use session::{Share, Worker};
 pub use tls::{Trust, TrustError};
 
-use crate::{Miner, StartError, miner};
+use crate::{Miner, StartError, Status, miner};
 
 /// How to mine.
 #[derive(Clone, Debug)]
@@ -73,6 +74,8 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 const STABLE: Duration = Duration::from_secs(10);
 /// Wait after all servers have failed: at first, and at most. A random part keeps miners from coming back all at once.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
+/// A server that asks for a new connection so often within [`STABLE`] of the last one has not failed yet.
+const MAX_HURRIED: u32 = 2;
 /// Longest wait that a server may ask for before a new connection.
 const MAX_RECONNECT: u64 = 60;
 
@@ -95,7 +98,7 @@ pub fn run(
     // The receiver may be gone.
     let miner = start(Box::new(move |event| _ = found.send(Event::Miner(event))))?;
     let (now, totals) = (Instant::now(), Totals::default());
-    reporter.note(&Note::Started(options));
+    reporter.note(&Note::Started { options, kernel: miner.kernel() });
     let mut run = Run {
         options,
         miner,
@@ -112,7 +115,9 @@ pub fn run(
         probed: now,
         probe: None,
         started: now,
+        hurried: 0,
         height: 0,
+        target: U256::ZERO,
     };
     let outcome = run.follow(&events);
     run.miner.pause();
@@ -146,7 +151,11 @@ struct Run<'a> {
     /// That try, which a silent server makes last: there is one at a time.
     probe: Option<JoinHandle<()>>,
     started: Instant,
+    /// Times in a row that the server asked for a new connection soon after the last.
+    hurried: u32,
     height: Height,
+    /// Of a block.
+    target: U256,
 }
 
 impl Run<'_> {
@@ -189,8 +198,8 @@ impl Run<'_> {
 
     fn tick(&mut self) -> Result<(), StratumError> {
         self.totals.hashes = self.miner.hashes();
-        let (hash_rate, elapsed) = (self.miner.hash_rate(), self.started.elapsed());
-        self.reporter.note(&Note::Status { hash_rate, height: self.height, totals: &self.totals, elapsed });
+        let status = Status::of(&self.miner, (self.height, self.target), self.started.elapsed());
+        self.reporter.note(&Note::Status { status: &status, totals: &self.totals });
         let late = self.since.elapsed() >= HANDSHAKE;
         if late && self.session.as_ref().is_some_and(|session| !session.works()) {
             return self.fail(Reason::Broken(format!("it has sent no job for {} s", HANDSHAKE.as_secs())));
@@ -203,8 +212,9 @@ impl Run<'_> {
         } else if self.probed.elapsed() >= self.options.return_after
             && self.probe.as_ref().is_none_or(JoinHandle::is_finished)
         {
+            let Options { servers, trust, worker, .. } = self.options;
             self.probed = Instant::now();
-            self.probe = server::probe(&self.options.servers[0], self.options.trust.as_ref(), &self.sender);
+            self.probe = probe::probe(&servers[0], trust.as_ref(), worker, &self.sender);
         }
         Ok(())
     }
@@ -258,6 +268,7 @@ impl Run<'_> {
             Step::Nothing => {}
             Step::Search(work) => {
                 (self.height, self.refusals) = (work.height, 0);
+                self.target = pow::target(work.header.bits).unwrap_or_default();
                 self.reporter.note(&Note::Work(&work));
                 self.miner.set_work(*work);
             }
@@ -266,15 +277,29 @@ impl Run<'_> {
                 self.reporter.note(&Note::Share(&share, &outcome));
             }
             Step::Show(text) => self.reporter.note(&Note::Show(&text)),
-            Step::Elsewhere(to) => {
-                self.reporter.note(&Note::Show(&format!("it asks to connect to {to} instead, which is not followed")));
-            }
-            Step::Reconnect(wait) => {
-                let delay = Duration::from_secs(wait.clamp(RETRY[0].as_secs(), MAX_RECONNECT));
-                self.leave("it asks for a new connection", delay);
-            }
+            Step::Reconnect(host, port, wait) => return self.reconnect(host.as_deref(), port, wait),
             Step::End(reason) => return self.fail(reason),
         }
+        Ok(())
+    }
+
+    /// A server may ask for another connection to itself, but not at once each time. To follow it elsewhere would let anybody on
+    /// the way redirect the hash rate.
+    fn reconnect(&mut self, host: Option<&str>, port: Option<u16>, wait: u64) -> Result<(), StratumError> {
+        let server = &self.options.servers[self.server];
+        if !server.is(host, port) {
+            let (host, port) = (host.unwrap_or(&server.host), port.unwrap_or(server.port));
+            let text = format!("it asks to connect to {host}:{port} instead, which is not followed");
+            self.reporter.note(&Note::Show(&text));
+            return Ok(());
+        }
+        self.hurried = if self.since.elapsed() >= STABLE { 0 } else { self.hurried + 1 };
+        if self.hurried > MAX_HURRIED {
+            self.hurried = 0;
+            return self.fail(Reason::Broken("it asks for one new connection after another".into()));
+        }
+        let delay = Duration::from_secs(wait.clamp(RETRY[0].as_secs(), MAX_RECONNECT));
+        self.leave("it asks for a new connection", delay);
         Ok(())
     }
 

@@ -3,11 +3,10 @@
 use std::{io, time::Duration};
 
 use cairn_client::counted;
-use chain_core::units::Height;
 use serde_json::{Value, json};
 
 use super::{Options, Server, Share, message::Refusal};
-use crate::{Work, client::clock, output::Output, work::difficulty};
+use crate::{Status, Work, output::Output, work::difficulty};
 
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,7 +52,12 @@ impl Totals {
 #[derive(Clone, Copy, Debug)]
 pub enum Note<'a> {
     /// Mining begins.
-    Started(&'a Options),
+    Started {
+        /// For whom.
+        options: &'a Options,
+        /// Name of the hash kernel.
+        kernel: &'a str,
+    },
     /// A server answers.
     Connected(&'a Server),
     /// There is new work.
@@ -73,14 +77,10 @@ pub enum Note<'a> {
     },
     /// A second has passed.
     Status {
-        /// Hashes per second.
-        hash_rate: f64,
-        /// Height of the block that is searched.
-        height: Height,
+        /// The state of the search.
+        status: &'a Status,
         /// Totals so far.
         totals: &'a Totals,
-        /// Since the start.
-        elapsed: Duration,
     },
     /// Mining has ended.
     Ended(&'a Totals),
@@ -104,8 +104,8 @@ impl Reporter {
     }
 
     pub(super) fn note(&mut self, note: &Note<'_>) {
-        if let Note::Status { elapsed, .. } = note
-            && !self.output.status(*elapsed, text(note).as_deref())
+        if let Note::Status { status, .. } = note
+            && !self.output.status(status.elapsed, text(note).as_deref())
         {
             return;
         }
@@ -119,10 +119,10 @@ impl Reporter {
 /// The line of text for an event, if it has one.
 fn text(note: &Note<'_>) -> Option<String> {
     Some(match note {
-        Note::Started(options) => {
+        Note::Started { options, kernel } => {
             let servers: Vec<_> = options.servers.iter().map(Server::to_string).collect();
             let (servers, threads) = (servers.join(", "), counted(options.threads as u64, "thread"));
-            format!("Mining for {servers} as {} on {threads}. Ctrl-C ends it.", options.worker.user)
+            format!("Mining for {servers} as {} on {threads} ({kernel}). Ctrl-C ends it.", options.worker.user)
         }
         Note::Connected(server) => format!("Connected to {server}."),
         Note::Work(_) => return None,
@@ -133,9 +133,7 @@ fn text(note: &Note<'_>) -> Option<String> {
         Note::Waiting { server, reason, delay } => {
             format!("{server}: {reason}. The next connection is in {:.1} s.", delay.as_secs_f64())
         }
-        Note::Status { hash_rate, height, totals, elapsed } => {
-            format!("{}  height {height}  {}  {}", cairn_client::hash_rate(*hash_rate), totals.text(), clock(*elapsed))
-        }
+        Note::Status { status, totals } => status.line(&totals.text()),
         Note::Ended(totals) => format!("Ended: {}.", totals.text()),
     })
 }
@@ -146,9 +144,10 @@ fn json(note: &Note<'_>) -> Value {
         value
     };
     match note {
-        Note::Started(options) => {
+        Note::Started { options, kernel } => {
             let servers: Vec<_> = options.servers.iter().map(Server::to_string).collect();
-            json!({ "event": "started", "stratum": servers, "user": options.worker.user, "threads": options.threads })
+            let (user, threads) = (&options.worker.user, options.threads);
+            json!({ "event": "started", "stratum": servers, "user": user, "threads": threads, "kernel": kernel })
         }
         Note::Connected(server) => json!({ "event": "connected", "stratum": server.to_string() }),
         Note::Work(work) => {
@@ -166,13 +165,7 @@ fn json(note: &Note<'_>) -> Value {
             let seconds = delay.as_secs_f64();
             json!({ "event": "waiting", "stratum": server.to_string(), "reason": reason, "retrySeconds": seconds })
         }
-        Note::Status { hash_rate, height, totals, elapsed } => {
-            let mut value = with(totals.to_json(), "status");
-            value["hashrate"] = json!(hash_rate);
-            value["height"] = json!(height);
-            value["seconds"] = json!(elapsed.as_secs());
-            value
-        }
+        Note::Status { status, totals } => status.json(totals.to_json()),
         Note::Ended(totals) => with(totals.to_json(), "ended"),
     }
 }

@@ -3,22 +3,21 @@
 use std::{
     convert::Infallible,
     fmt,
-    io::{self, BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, ErrorKind, Read},
     net::{TcpStream, ToSocketAddrs},
     str::FromStr,
     sync::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
-    thread::{self, JoinHandle},
+    thread,
     time::{Duration, Instant},
 };
 
 use cairn_client::plain;
-use serde_json::json;
 
 use super::{
-    message::{self, AGENT, MAX_LINE, Message},
+    message::{self, MAX_LINE, Message},
     stream::{self, Reader, Stream},
     tls::{self, Trust},
 };
@@ -32,8 +31,6 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(180);
 /// Addresses of a name that are tried: each may take [`CONNECT`].
 const MAX_ADDRESSES: usize = 8;
-/// A server is back that takes a subscription within this time.
-const PROBE: Duration = Duration::from_secs(10);
 /// Empty lines between two others.
 const MAX_EMPTY: usize = 1_000;
 /// How a server with TLS answers a line: type and version of a record. Many close the connection without it.
@@ -80,6 +77,13 @@ impl FromStr for Server {
             }
             _ => Err(malformed()),
         }
+    }
+}
+
+impl Server {
+    /// Whether it is meant by a host and a port, of which one that is not named is its own.
+    pub fn is(&self, host: Option<&str>, port: Option<u16>) -> bool {
+        host.is_none_or(|host| host.eq_ignore_ascii_case(&self.host)) && port.is_none_or(|port| port == self.port)
     }
 }
 
@@ -160,38 +164,6 @@ pub fn open(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender
     Ok(())
 }
 
-/// Tries on a thread of its own whether a server takes miners; says so only if it does. `None` if the system starts no more threads.
-pub fn probe(server: &Server, trust: Option<&Trust>, events: &Sender<Event>) -> Option<JoinHandle<()>> {
-    let (server, trust, events) = (server.clone(), trust.cloned(), events.clone());
-    let thread = thread::Builder::new().name("probe".into());
-    let probe = thread.spawn(move || {
-        if subscribe(&server, trust.as_ref()).is_ok() {
-            // The receiver may be gone.
-            let _ = events.send(Event::Back);
-        }
-    });
-    probe.ok()
-}
-
-/// Subscribes as a miner does. That a port accepts connections shows little: a proxy does so whose pool is down.
-fn subscribe(server: &Server, trust: Option<&Trust>) -> Result<(), String> {
-    const ID: u64 = 1;
-    let text = |error: io::Error| error.to_string();
-    let mut reader = connect(server, trust).map_err(text)?;
-    reader.until(Instant::now() + PROBE);
-    let (connection, _) = Connection::new(Arc::clone(reader.stream()));
-    connection.send(&message::request(ID, "mining.subscribe", &json!([AGENT]))).map_err(text)?;
-    let mut lines = BufReader::new(reader);
-    loop {
-        match message::parse(&line(&mut lines).map_err(text)?)? {
-            Message::Response(ID, Ok(result)) => return message::extranonce(&result[1], &result[2]).map(drop),
-            Message::Response(ID, Err(refusal)) => return Err(refusal.text),
-            // Jobs and difficulties may come first.
-            _ => {}
-        }
-    }
-}
-
 fn converse(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender<Event>) -> io::Result<Infallible> {
     let reader = connect(server, trust)?;
     let gone = || io::Error::other("the session has ended");
@@ -201,7 +173,10 @@ fn converse(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender
     let mut hint = if server.tls { "" } else { IF_TLS };
     loop {
         lines.get_mut().until(Instant::now() + SILENCE);
-        let line = line(&mut lines).map_err(|error| io::Error::other(format!("{error}{hint}")))?;
+        let line = line(&mut lines).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset => io::Error::other(format!("{error}{hint}")),
+            _ => error,
+        })?;
         hint = "";
         let message = message::parse(&line).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;
         events.send(Event::Message(number, message)).map_err(|_| gone())?;
@@ -214,7 +189,10 @@ fn wait(go_on: &Receiver<()>) -> Option<()> {
 }
 
 /// Connects, up to the end of the TLS handshake if the server has TLS.
-fn connect(server: &Server, trust: Option<&Trust>) -> io::Result<Reader> {
+///
+/// # Errors
+/// If there is no connection.
+pub fn connect(server: &Server, trust: Option<&Trust>) -> io::Result<Reader> {
     let session = match (server.tls, trust) {
         (false, _) => None,
         (true, Some(trust)) => Some(trust.session(&server.host)?),
@@ -235,7 +213,10 @@ fn reach(server: &Server) -> io::Result<TcpStream> {
 }
 
 /// The next line that is not empty, after a few that are.
-fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
+///
+/// # Errors
+/// If the connection ends, or its line or its silence is too long.
+pub fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     for _ in 0..MAX_EMPTY {
         let mut line = Vec::new();
         let read = Read::by_ref(reader).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
@@ -244,13 +225,13 @@ fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
             false => error,
         })?;
         if line.starts_with(&TLS_ALERT) {
-            return Err(io::Error::other("its answer is TLS"));
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "its answer is TLS"));
         }
         if line.len() > MAX_LINE {
             return Err(io::Error::other(format!("it sends a line of more than {MAX_LINE} bytes")));
         }
         if !line.ends_with(b"\n") {
-            return Err(io::Error::other("it closed the connection"));
+            return Err(io::Error::new(ErrorKind::UnexpectedEof, "it closed the connection"));
         }
         if !line.trim_ascii().is_empty() {
             return Ok(line);

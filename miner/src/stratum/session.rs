@@ -32,6 +32,9 @@ pub const ANSWER: Duration = Duration::from_secs(60);
 const COUNTED: usize = 2;
 const ROLLED: usize = 8;
 
+/// Seconds that the time of a job may be moved on: servers take two hours, most of them.
+const MAX_MOVED: u32 = 600;
+
 const CONFIGURE: u64 = 1;
 const SUBSCRIBE: u64 = 2;
 const AUTHORIZE: u64 = 3;
@@ -57,10 +60,8 @@ pub enum Step {
     Judged(Share, Result<(), Refusal>),
     /// Show a text.
     Show(String),
-    /// The server wants a new connection after so many seconds.
-    Reconnect(u64),
-    /// The server asks for another server, which is not followed.
-    Elsewhere(String),
+    /// The server wants a new connection after so many seconds, to itself or to another host and port.
+    Reconnect(Option<String>, Option<u16>, u64),
     /// The session is useless.
     End(Reason),
 }
@@ -94,8 +95,10 @@ struct Active {
     two: Range<usize>,
     mask: u32,
     target: U256,
-    /// Works that were made of it.
+    /// Works that were made of it at its present time.
     works: u32,
+    /// Seconds that its time was moved on.
+    moved: u32,
 }
 
 /// A session.
@@ -183,7 +186,7 @@ impl Session {
                 self.mask = mask & VERSION_MASK;
                 Ok(Step::Nothing)
             }
-            Message::Reconnect(host, port, wait) => Ok(reconnect(host, port, wait)),
+            Message::Reconnect(host, port, wait) => Ok(Step::Reconnect(host, port, wait)),
             Message::Show(text) => Ok(Step::Show(text)),
             Message::GetVersion(id) => self.reply(&id, &AGENT.into()),
             Message::Ping(id) => self.reply(&id, &"pong".into()),
@@ -224,6 +227,7 @@ impl Session {
             }
             (AUTHORIZE, outcome) => {
                 let text = outcome.err().map(|refusal| refusal.text).unwrap_or_default();
+                let text = if text.is_empty() { "it gives no reason" } else { &text };
                 Err(Reason::Refused(format!("it refuses the worker {}: {text}", self.worker.user)))
             }
             (CONFIGURE | EXTRANONCE, _) => Ok(Step::Nothing),
@@ -255,7 +259,7 @@ impl Session {
         self.next_key += 1;
         let (key, mask) = (format!("{}.{}", self.number, self.next_key), self.mask);
         let target = self.target.unwrap_or(U256::from(0xffff_u32) << 208);
-        self.jobs.push_back(Active { key, job, coinbase, two, mask, target, works: 0 });
+        self.jobs.push_back(Active { key, job, coinbase, two, mask, target, works: 0, moved: 0 });
         if self.jobs.len() > MAX_JOBS {
             self.jobs.pop_front();
         }
@@ -317,25 +321,19 @@ impl Session {
     }
 }
 
-/// A server may ask for another connection to itself; to follow it elsewhere would let anybody on the way redirect the hash
-/// rate.
-fn reconnect(host: Option<String>, port: Option<u16>, wait: u64) -> Step {
-    match (host, port) {
-        (None, None) => Step::Reconnect(wait),
-        (host, port) => Step::Elsewhere(format!(
-            "{}:{}",
-            host.unwrap_or_default(),
-            port.map_or_else(String::new, |port| port.to_string())
-        )),
-    }
-}
-
 impl Active {
-    /// Work that no earlier one of this job overlaps; `None` after the last.
+    /// Work that no earlier one of this job overlaps; `None` after the last. Shares end a work each, so that a small extranonce is
+    /// soon used up: then the time goes on.
     fn next_work(&mut self) -> Option<Work> {
         let counted = self.two.len().min(COUNTED);
+        if self.works == 1 << (8 * counted) {
+            (self.works, self.moved) = (0, self.moved + 1);
+        }
+        if self.moved > MAX_MOVED {
+            return None;
+        }
         let number = self.works;
-        self.works = number.checked_add(1).filter(|works| *works <= 1 << (8 * counted))?;
+        self.works += 1;
         let two = self.coinbase.get_mut(self.two.clone())?;
         two[..counted].copy_from_slice(&number.to_be_bytes()[4 - counted..]);
         let rolled = self.two.start + counted;
@@ -350,7 +348,7 @@ impl Active {
                 version: job.version.cast_signed(),
                 prev: BlockHash(job.prev),
                 merkle_root: root(&self.coinbase),
-                time: job.time,
+                time: job.time.saturating_add(self.moved),
                 bits: job.bits,
                 nonce: 0,
             },
@@ -387,7 +385,16 @@ mod tests {
     fn active(two_size: usize) -> Active {
         let job = Job { branch: vec![[3; 32]], version: 0x2000_0000, ..Job::default() };
         let coinbase = vec![0; 50 + two_size + 10];
-        Active { key: "1".into(), job, coinbase, two: 50..50 + two_size, mask: 0, target: U256::MAX, works: 0 }
+        Active {
+            key: "1".into(),
+            job,
+            coinbase,
+            two: 50..50 + two_size,
+            mask: 0,
+            target: U256::MAX,
+            works: 0,
+            moved: 0,
+        }
     }
 
     #[test]
@@ -466,11 +473,13 @@ mod tests {
     }
 
     #[test]
-    fn a_small_extranonce_ends_after_its_last_number() {
+    fn after_the_last_number_of_a_small_extranonce_the_time_goes_on_for_a_while() {
         let mut active = active(1);
         let works: Vec<_> = std::iter::from_fn(|| active.next_work()).collect();
-        assert_eq!((works.len(), works[255].coinbase[50]), (256, 255));
+        assert_eq!(works.len(), 256 * (1 + MAX_MOVED as usize));
         assert!(works.iter().all(|work| work.extranonce.is_empty()));
+        let place = |work: &Work| (work.header.time, work.coinbase[50]);
+        assert_eq!([&works[255], &works[256]].map(place), [(0, 255), (1, 0)]);
     }
 
     #[test]
@@ -481,13 +490,5 @@ mod tests {
         for odd in [&[][..], &[3, 1], &[200; 300], &[5, 1, 1, 1, 1, 1]] {
             assert_eq!(height(&coinbase(odd)), None);
         }
-    }
-
-    #[test]
-    fn a_redirection_to_another_server_is_not_followed() {
-        assert!(matches!(reconnect(None, None, 7), Step::Reconnect(7)));
-        assert!(
-            matches!(reconnect(Some("evil.example".into()), Some(1), 0), Step::Elsewhere(to) if to == "evil.example:1")
-        );
     }
 }

@@ -191,6 +191,8 @@ fn the_preferred_server_is_mined_for_again_when_it_is_back() {
     let miner = mine(&[&one, &two], &["--blocks", "2", "--return-after", "1"]);
     let mut connection = Connection::accept(&second);
     serve(&mut connection, &Job::easy("1"), 1);
+    // It finds nothing more, which nobody here would read.
+    connection.set_difficulty(1e9);
     let first = TcpListener::bind(address).unwrap();
     // Whether it is back is tried by connections of their own, one at a time: not if it only accepts them, or refuses.
     let silent = first.accept().unwrap();
@@ -201,22 +203,62 @@ fn the_preferred_server_is_mined_for_again_when_it_is_back() {
     drop(silent);
     let mut probe = Connection::accept(&first);
     assert!(probe.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"));
-    let probe = || {
-        let mut probe = Connection::accept(&first);
-        let request = probe.receive().unwrap();
-        assert_eq!(request["method"], "mining.subscribe", "it left the second server: {request}");
-        (probe, request)
-    };
-    let (mut refused, request) = probe();
-    refused.refuse(&request, 20, "the pool is down");
-    let (mut taken, request) = probe();
-    taken.set_difficulty(EASY);
-    taken.answer(&request, &json!([[], "00", 4]));
+    refuse(&mut Connection::accept(&first));
+    // Nor if it takes the worker and has no job.
+    let mut idle = Connection::accept(&first);
+    idle.welcome(&Job::easy("1"));
+    thread::sleep(Duration::from_secs(3));
+    drop(idle);
+    let mut probe = Connection::accept(&first);
+    serve(&mut probe, &Job::easy("1"), 0);
     serve_all(&mut Connection::accept(&first), &Job::easy("1"));
     let (output, notes) = notes(miner);
     assert!(output.status.success(), "{output:?}");
-    let reason = of(&notes, "waiting").last().unwrap()["reason"].clone();
-    assert_eq!(reason, json!(format!("{one} is back")));
+    let reasons: Vec<_> = of(&notes, "waiting").iter().map(|note| note["reason"].clone()).collect();
+    assert_eq!((reasons.len(), reasons.last()), (2, Some(&json!(format!("{one} is back")))), "{reasons:?}");
+}
+
+#[test]
+fn a_server_that_wants_one_new_connection_after_another_is_left_for_the_next() {
+    let ((first, one), (second, two)) = (listen(), listen());
+    let port = first.local_addr().unwrap().port();
+    let miner = mine(&[&one, &two], &["--blocks", "1"]);
+    // Itself, by each of the names that it has.
+    let ask = |to: Value| {
+        let mut connection = Connection::accept(&first);
+        serve(&mut connection, &Job::easy("1"), 0);
+        connection.send(&json!({ "id": null, "method": "client.reconnect", "params": to }));
+        connection
+    };
+    let _open = [json!([]), json!(["127.0.0.1", port, 0]), json!(["", 0])].map(ask);
+    serve_all(&mut Connection::accept(&second), &Job::easy("1"));
+    let (output, notes) = notes(miner);
+    assert!(output.status.success(), "{output:?}");
+    let reasons: Vec<_> = of(&notes, "waiting").iter().map(|note| note["reason"].clone()).collect();
+    let asks = "it asks for a new connection";
+    assert_eq!(reasons, [asks, asks, "it asks for one new connection after another"]);
+}
+
+#[test]
+fn the_status_says_what_it_says_for_a_node() {
+    let (listener, url) = listen();
+    let mut miner = mine(&[&url], &[]);
+    let mut connection = Connection::accept(&listener);
+    let bits = 0x1d00_ffff;
+    connection.welcome(&Job::easy("1"));
+    connection.set_difficulty(1.0);
+    connection.notify(&Job { bits, ..Job::easy("1") }, true);
+    thread::sleep(Duration::from_secs(4));
+    miner.kill().unwrap();
+    let (_, notes) = notes(miner);
+    assert!(of(&notes, "started")[0]["kernel"].is_string());
+    let status = *of(&notes, "status").last().unwrap();
+    assert!(
+        status["bestDifficulty"].as_f64().unwrap() > 0.0 && status["threadHashrates"].as_array().unwrap().len() == 1
+    );
+    let (rate, seconds) = (status["hashrate"].as_f64().unwrap(), status["blockSeconds"].as_f64().unwrap());
+    assert!((rate * seconds / 2f64.powi(32) - 1.0).abs() < 0.01, "{status}");
+    assert!(status.get("celsius").is_some());
 }
 
 #[test]

@@ -19,7 +19,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    EASY, command, mine, notes, of, serve, serve_all,
+    command, mine, notes, of, serve, serve_all,
     server::{Connection, Job, accept, listen},
 };
 
@@ -125,10 +125,7 @@ fn a_server_with_tls_is_mined_for_again_when_it_is_back() {
     let mut other = accept_tls(&first, &Authority::new("theirs").issue("127.0.0.1").server(&[&TLS13]));
     assert_eq!(other.receive(), None);
     let mut probe = accept_tls(&first, &config);
-    let request = probe.receive().unwrap();
-    assert_eq!(request["method"], "mining.subscribe");
-    probe.set_difficulty(EASY);
-    probe.answer(&request, &json!([[], "00", 4]));
+    serve(&mut probe, &Job::easy("1"), 0);
     serve_all(&mut accept_tls(&first, &config), &Job::easy("1"));
     let (output, notes) = notes(miner);
     assert!(output.status.success(), "{output:?}");
