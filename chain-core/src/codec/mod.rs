@@ -20,7 +20,7 @@ pub use list::{List, Tight};
 use bincode::{
     config::{self, Config},
     enc::write::Writer,
-    error::EncodeError,
+    error::{DecodeError, EncodeError},
 };
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -109,7 +109,13 @@ pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Cod
         // COD-2
         return Err(CodecError::TooLong { got: bytes.len(), limit: MAX_ENCODED });
     }
-    bincode::serde::decode_from_slice(bytes, configuration()).map_err(|error| CodecError::Malformed(error.to_string()))
+    bincode::serde::decode_from_slice(bytes, configuration()).map_err(|error| {
+        CodecError::Malformed(match error {
+            // Of our own types, whose words say what is wrong.
+            DecodeError::OtherString(text) => text,
+            other => other.to_string(),
+        })
+    })
 }
 
 /// Deserializes a list of at most `MAX` items, so that a list of tiny items cannot fill the memory.

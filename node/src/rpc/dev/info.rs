@@ -67,7 +67,7 @@ fn metadata(context: &Context, _: Args) -> RpcResult<Value> {
     let mut snapshots = Map::new();
     for (id, hash) in context.mining.snapshots() {
         if let Some(record) = snapshot.header(&hash)? {
-            snapshots.insert(quantity(id).to_string(), json!([record.height, shown(&hash)]));
+            snapshots.insert(format!("{id:#x}"), json!([record.height, shown(&hash)]));
         }
     }
     Ok(json!({

@@ -87,9 +87,7 @@ where
                 Ok(_in_flight) => this.one(request).await,
                 Err(error) => Response::error(request.id, error),
             };
-            if let (Some(noted), Some(code)) = (&this.client.error, response.as_error_code()) {
-                noted.store(code, Ordering::Relaxed);
-            }
+            this.note(&response);
             // Who opened a subscription has sent the response already.
             if !response.is_subscription() {
                 this.answered(&response);
@@ -117,6 +115,7 @@ where
     fn notification<'a>(&self, _: Notification<'a>) -> impl Future<Output = Response> + Send + 'a {
         // Nothing here is worth calling without waiting for the answer; jsonrpsee takes a malformed id for none.
         let response = Response::error(Id::Null, no_id());
+        self.0.note(&response);
         self.0.answered(&response);
         ready(response)
     }
@@ -190,6 +189,13 @@ where
     fn begin(&self, bytes: usize) -> Result<InFlightRequest, RpcError> {
         let busy = || over_limit("too many requests of this connection are in flight: wait for answers");
         self.client.session.begin(bytes).ok_or_else(busy)
+    }
+
+    /// Notes the code of an error, for those who read it from the status of HTTP.
+    fn note(&self, response: &Response) {
+        if let (Some(noted), Some(code)) = (&self.client.error, response.as_error_code()) {
+            noted.store(code, Ordering::Relaxed);
+        }
     }
 
     fn answered(&self, response: &Response) {

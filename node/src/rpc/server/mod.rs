@@ -27,7 +27,7 @@ use jsonrpsee::{
         ServerHandle, StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel,
         ws::is_upgrade_request,
     },
-    types::error::METHOD_NOT_FOUND_CODE,
+    types::error::{INVALID_REQUEST_CODE, METHOD_NOT_FOUND_CODE},
 };
 use std::{
     convert::Infallible,
@@ -298,6 +298,7 @@ impl Listening {
         match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
             0 => {}
             METHOD_NOT_FOUND_CODE => *response.status_mut() = StatusCode::NOT_FOUND,
+            INVALID_REQUEST_CODE => *response.status_mut() = StatusCode::BAD_REQUEST,
             _ => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
         }
         Ok(response)
