@@ -122,10 +122,13 @@ impl Options {
     /// # Errors
     /// -32602 for unknown keys.
     pub fn new(name: impl Into<String>, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
-        let map = object.map(|object| object.0).unwrap_or_default();
-        match map.keys().find(|key| !names.contains(&key.as_str())) {
-            Some(unknown) => Err(unknown_name(unknown, names)),
-            None => Ok(Self { name: name.into(), map }),
+        let options = Self { name: name.into(), map: object.map(|object| object.0).unwrap_or_default() };
+        match options.map.keys().find(|key| !names.contains(&key.as_str())) {
+            Some(unknown) => {
+                let place = options.name_of(&unknown.chars().take(40).collect::<String>());
+                Err(invalid(format!("{place}: unknown, expected one of {}", names.join(", "))))
+            }
+            None => Ok(options),
         }
     }
 
@@ -381,7 +384,7 @@ mod tests {
         assert_eq!(message(options.get::<bool>("limit")), "options.limit: expected true or false, got 5");
         assert_eq!(
             message(Options::new("options", object(), &["cursor"]).map(|_| ())),
-            "unknown parameter \"limit\", expected one of cursor"
+            "options.limit: unknown, expected one of cursor"
         );
     }
 

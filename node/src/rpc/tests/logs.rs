@@ -294,7 +294,7 @@ fn a_cursor_on_a_branch_that_lost_says_what_to_undo() {
         (json!([{}, { "cursor": { "blockHash": lost, "logIndex": -1 } }]), -32602, "options.cursor.logIndex: expected"),
         (json!([{}, { "cursor": "7" }]), -32602, "options.cursor: expected an object"),
         (json!([{}, { "limit": 10_001 }]), -32602, "options.limit: expected 1 to 10000"),
-        (json!([{ "fromBlock": "0x1" }]), -32602, "unknown parameter \"fromBlock\""),
+        (json!([{ "fromBlock": "0x1" }]), -32602, "filter.fromBlock: unknown"),
     ] {
         let (got, message) = node.try_call("chain_getLogs", params.clone()).unwrap_err();
         assert!(got == code && message.contains(words), "{params}: {got} {message}");
