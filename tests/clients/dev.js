@@ -277,7 +277,7 @@ async function snapshots() {
     const id = await call("evm_snapshot");
     const { instanceId, snapshots } = await call("anvil_metadata");
     check(instanceId === before.instanceId && snapshots[id][1] === before.latestBlockHash, "another one");
-    await call("evm_revert", [id]);
+    await call("evm_revert", id);
   });
   await task("state of block 0 after 200 blocks", async () => {
     await call("anvil_mine", "0xc8");

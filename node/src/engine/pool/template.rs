@@ -8,7 +8,11 @@ use chain_core::{
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::{StateView, ViewError},
-    transaction::{Transaction, coin::Lock, coinbase::MAX_EXTRA},
+    transaction::{
+        Transaction,
+        coin::Lock,
+        coinbase::{MAX_EXTRA, max_extra},
+    },
     units::{Amount, Gas, Height},
     work::pow,
 };
@@ -22,7 +26,7 @@ pub struct TemplateRequest {
     pub payout: Lock,
     /// Account that gets the tips of account transactions.
     pub beneficiary: Address,
-    /// The miner's own bytes, 0 to [`MOST_EXTRA`], at the end of the coinbase.
+    /// The miner's own bytes, 0 to [`MOST_EXTRA`] at every height, at the end of the coinbase.
     pub extra: Vec<u8>,
 }
 
@@ -101,8 +105,9 @@ impl Template {
     /// CB-2.
     pub fn with_extra(&self, extra: Vec<u8>) -> Result<Self, RuleError> {
         // CB-2
-        if extra.len() > MAX_EXTRA {
-            return Err(RuleError::ExtraTooLong { got: extra.len(), limit: MAX_EXTRA });
+        let limit = max_extra(self.height);
+        if extra.len() > limit {
+            return Err(RuleError::ExtraTooLong { got: extra.len(), limit });
         }
         let mut template = self.clone();
         let block = &mut template.block;

@@ -188,12 +188,12 @@ fn a_request_that_no_block_can_keep_is_refused() {
     let mut kit = Kit::new();
     let mut request = kit.request();
     kit.engine.set_time(kit.now);
-    // 8 of the 94 bytes are the node's tag.
-    request.extra = vec![0; 87];
+    // 8 of the 98 bytes at height 1 are the node's tag.
+    request.extra = vec![0; 91];
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
     kit.template();
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))), "also where one is kept");
-    request.extra = vec![0; 86];
+    request.extra = vec![0; 90];
     kit.engine.template(&request).unwrap();
     request.payout = Lock::Account(Address::ZERO);
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
