@@ -24,7 +24,7 @@ pub const CHAIN: &[&[Method]] = &[&[
 pub const COIN: &[&[Method]] = &[&[
     Method::subscribes("coin_subscribe", &["address"], "coin_subscription", |context, mut args| {
         let locks = args.required::<Addresses>()?.locks(&context.spec.hrp)?;
-        Ok(Topic::Coins(Box::new(locks.into_iter().collect())))
+        Ok(Topic::Coins(locks.into()))
     }),
     Method::new("coin_unsubscribe", &["subscription"], unsubscribe),
 ]];

@@ -20,7 +20,7 @@ pub enum Topic {
     /// Blocks that left the active chain, and what became of their transactions.
     Reorgs,
     /// Coins that come under these locks or leave them.
-    Coins(Box<HashSet<Lock>>),
+    Coins(Box<[Lock]>),
 }
 
 /// Which logs a subscriber wants to hear of.
