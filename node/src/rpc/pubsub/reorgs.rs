@@ -20,6 +20,9 @@ use crate::{
 /// Transactions that one notification lists.
 const MOST_LISTED: usize = 10_000;
 
+/// Blocks above the new branch in which transactions are looked for.
+const MOST_LATER: usize = 100;
+
 /// What only one transaction of a chain can have.
 #[derive(PartialEq, Eq, Hash)]
 enum Claim {
@@ -86,13 +89,13 @@ pub fn describe(context: &Context, path: &Path) -> RpcResult<Value> {
         added.all.iter().flat_map(|(txid, claims)| claims.iter().map(|claim| (claim, *txid))).collect();
     let txids = dropped.all.iter().map(|(txid, _)| *txid).collect();
     let pooled = context.ask(context.engine.mempool_holds(txids))?;
-    // What left the pool for a block since is found in it.
-    let later = context.snapshot()?;
+    // What left the pool since is in a later block.
+    let later = later(path, &context.snapshot()?)?;
     let (mut again, mut returned, mut conflicting, mut gone) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((txid, claims), pooled) in dropped.all.iter().zip(pooled) {
         let rival = claims.iter().find_map(|claim| claimed.get(claim).copied());
         let rival = rival.or_else(|| claims.iter().find_map(|claim| pool_rival(context, claim)));
-        if mined.contains(txid) || !pooled && later.transaction(txid)?.is_some() {
+        if mined.contains(txid) || !pooled && later.contains(txid) {
             again.push(txid.to_string());
         } else if pooled {
             returned.push(txid.to_string());
@@ -110,6 +113,20 @@ pub fn describe(context: &Context, path: &Path) -> RpcResult<Value> {
             "mined": again, "returned": returned, "conflicting": conflicting, "gone": gone, "omitted": dropped.omitted,
         },
     }))
+}
+
+/// Transactions of the blocks that followed on the way since, most often none or one.
+fn later(path: &Path, snapshot: &Snapshot) -> RpcResult<HashSet<TxId>> {
+    let mut txids = HashSet::new();
+    let Some(top) = path.connected.last().filter(|top| snapshot.at_height(top.height).ok().flatten() == Some(**top))
+    else {
+        return Ok(txids);
+    };
+    for height in (top.height + 1..=snapshot.tip().height).take(MOST_LATER) {
+        let Some(at) = snapshot.at_height(height)? else { break };
+        txids.extend(snapshot.body(at)?.transactions.iter().map(Transaction::txid));
+    }
+    Ok(txids)
 }
 
 fn fork_height(path: &Path) -> u32 {

@@ -1,12 +1,15 @@
 //! Subscriptions over real sockets, on chains that are really reorganised.
 
 use alloy_primitives::{Address, Bytes};
+use chain_core::spec::ChainSpec;
 use serde_json::{Value, json};
 
 use super::{COIN, account, encoded, raw, socket::Socket};
 use crate::{
     dev::ACCOUNTS,
+    rpc::lanes::Lanes,
     rpc::testing::{TestNode, contract, dev_coin_key, eventually, listen, lock, transfer},
+    store::StoreConfig,
 };
 
 /// Hands all blocks of a chain above a height to a node.
@@ -88,21 +91,30 @@ fn pending_transactions_come_as_hashes_or_whole_once_they_can_be_mined() {
 
 #[test]
 fn a_reorganisation_says_what_became_of_its_transactions() {
-    let (node, other) = (manual(), manual());
-    let mut socket = Socket::open(listen(&node));
+    for tx_index in [true, false] {
+        let settings = StoreConfig { tx_index, address_index: tx_index, ..StoreConfig::default() };
+        let node = TestNode::with(ChainSpec::dev(), Lanes::default(), &settings);
+        node.call("dev_setAutomine", json!([false]));
+        says_what_became_of_transactions(&node);
+    }
+}
+
+fn says_what_became_of_transactions(node: &TestNode) {
+    let other = manual();
+    let mut socket = Socket::open(listen(node));
     let id = socket.call("chain_subscribeReorgs", json!([]));
     let send = |to: &TestNode, key: usize, wei: u64| {
         let tx = transfer(ACCOUNTS[key].private_key, 0, Address::repeat_byte(1), wei);
         let hash = to.call("eth_sendRawTransaction", json!([raw(&tx)]));
         hash.as_str().unwrap()[2..].to_owned()
     };
-    let (both, returned) = (send(&node, 0, 1), send(&node, 1, 1));
-    let (conflicting, by) = (send(&node, 2, 1), send(&other, 2, 2));
+    let (both, returned) = (send(node, 0, 1), send(node, 1, 1));
+    let (conflicting, by) = (send(node, 2, 1), send(&other, 2, 2));
     send(&other, 0, 1);
-    mine(&node, 2);
+    mine(node, 2);
     mine(&other, 3);
     let dropped: Vec<_> = (1..=2).map(|height| node.call("chain_getBlockHash", json!([height]))).collect();
-    replay(&other, 0, &node);
+    replay(&other, 0, node);
     let reorg = socket.notified(&id);
     let genesis = node.call("chain_getBlockHash", json!([0]));
     assert_eq!(reorg["fork"], json!({ "height": 0, "hash": genesis }));
