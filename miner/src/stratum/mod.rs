@@ -28,7 +28,7 @@ pub use server::{Event, ParseServerError, Server};
 pub use session::{Share, Worker};
 pub use tls::{Trust, TrustError};
 
-use crate::{Miner, StartError, Status, miner};
+use crate::{Miner, StartError, Status, Work, miner};
 
 /// How to mine.
 #[derive(Clone, Debug)]
@@ -74,7 +74,7 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 const STABLE: Duration = Duration::from_secs(10);
 /// Wait after all servers have failed: at first, and at most. A random part keeps miners from coming back all at once.
 const RETRY: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(60)];
-/// A server that asks for a new connection so often within [`STABLE`] of the last one has not failed yet.
+/// A server that asks so often for a new connection has not failed yet.
 const MAX_HURRIED: u32 = 2;
 /// Longest wait that a server may ask for before a new connection.
 const MAX_RECONNECT: u64 = 60;
@@ -151,7 +151,7 @@ struct Run<'a> {
     /// That try, which a silent server makes last: there is one at a time.
     probe: Option<JoinHandle<()>>,
     started: Instant,
-    /// Times in a row that the server asked for a new connection soon after the last.
+    /// Times in a row that the server asked for a new connection after it had work for a shorter time than [`STABLE`] or the wait.
     hurried: u32,
     height: Height,
     /// Of a block.
@@ -240,16 +240,13 @@ impl Run<'_> {
             Event::Miner(miner::Event::Found(solution)) => {
                 let Some(session) = &mut self.session else { return Ok(()) };
                 let step = session.submit(&solution, Instant::now());
-                // The search of this work has ended.
-                if let Some(work) = session.after(&solution.work) {
-                    self.miner.set_work(work);
+                if session.ends(&solution.work) {
+                    self.go_on(&solution.work);
                 }
                 return self.go(step);
             }
             Event::Miner(miner::Event::Exhausted(work)) => {
-                if let Some(next) = self.session.as_mut().and_then(|session| session.after(&work)) {
-                    self.miner.set_work(next);
-                }
+                self.go_on(&work);
             }
             Event::Back if self.server != 0 => {
                 let reason = format!("{} is back", self.options.servers[0]);
@@ -261,6 +258,16 @@ impl Run<'_> {
             Event::Connected(..) | Event::Message(..) | Event::Closed(..) | Event::Stop => {}
         }
         Ok(())
+    }
+
+    /// The search of a work has ended.
+    fn go_on(&mut self, work: &Work) {
+        let Some(session) = &mut self.session else { return };
+        match session.after(work) {
+            Some(next) => self.miner.set_work(next),
+            None if session.searches(work) => self.reporter.note(&Note::Exhausted),
+            None => {}
+        }
     }
 
     fn go(&mut self, step: Step) -> Result<(), StratumError> {
@@ -293,12 +300,13 @@ impl Run<'_> {
             self.reporter.note(&Note::Show(&text));
             return Ok(());
         }
-        self.hurried = if self.since.elapsed() >= STABLE { 0 } else { self.hurried + 1 };
+        let delay = Duration::from_secs(wait.clamp(RETRY[0].as_secs(), MAX_RECONNECT));
+        let worked = self.session.as_ref().is_some_and(Session::works) && self.since.elapsed() >= STABLE.max(delay);
+        self.hurried = if worked { 0 } else { self.hurried + 1 };
         if self.hurried > MAX_HURRIED {
             self.hurried = 0;
             return self.fail(Reason::Broken("it asks for one new connection after another".into()));
         }
-        let delay = Duration::from_secs(wait.clamp(RETRY[0].as_secs(), MAX_RECONNECT));
         self.leave("it asks for a new connection", delay);
         Ok(())
     }

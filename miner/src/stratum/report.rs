@@ -64,6 +64,8 @@ pub enum Note<'a> {
     Work(&'a Work),
     /// A share was accepted or rejected.
     Share(&'a Share, &'a Result<(), Refusal>),
+    /// All of the newest job was searched.
+    Exhausted,
     /// The server has a text for its miners.
     Show(&'a str),
     /// A session ended, or did not begin.
@@ -129,6 +131,7 @@ fn text(note: &Note<'_>) -> Option<String> {
         Note::Share(share, Ok(())) if share.is_block => format!("Block {} found: {}", share.height, share.hash),
         Note::Share(share, Ok(())) => format!("Share accepted: {}", share.hash),
         Note::Share(share, Err(refusal)) => format!("Share rejected ({}): {}", refusal.text, share.hash),
+        Note::Exhausted => "The job is searched through; waiting for the next.".into(),
         Note::Show(text) => format!("The server says: {text}"),
         Note::Waiting { server, reason, delay } => {
             format!("{server}: {reason}. The next connection is in {:.1} s.", delay.as_secs_f64())
@@ -160,6 +163,7 @@ fn json(note: &Note<'_>) -> Value {
                 "accepted": outcome.is_ok(), "reason": reason,
             })
         }
+        Note::Exhausted => json!({ "event": "exhausted" }),
         Note::Show(text) => json!({ "event": "message", "text": text }),
         Note::Waiting { server, reason, delay } => {
             let seconds = delay.as_secs_f64();

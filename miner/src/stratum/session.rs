@@ -32,8 +32,10 @@ pub const ANSWER: Duration = Duration::from_secs(60);
 const COUNTED: usize = 2;
 const ROLLED: usize = 8;
 
-/// Seconds that the time of a job may be moved on: servers take two hours, most of them.
-const MAX_MOVED: u32 = 600;
+/// Bytes of an extranonce2 from which on each share may end a work: there are enough others.
+const AMPLE: usize = 4;
+/// Shares of one work where there are few works.
+const MAX_SHARES: u32 = 4_096;
 
 const CONFIGURE: u64 = 1;
 const SUBSCRIBE: u64 = 2;
@@ -95,10 +97,10 @@ struct Active {
     two: Range<usize>,
     mask: u32,
     target: U256,
-    /// Works that were made of it at its present time.
+    /// Works that were made of it.
     works: u32,
-    /// Seconds that its time was moved on.
-    moved: u32,
+    /// Shares of the last of them.
+    shares: u32,
 }
 
 /// A session.
@@ -259,7 +261,7 @@ impl Session {
         self.next_key += 1;
         let (key, mask) = (format!("{}.{}", self.number, self.next_key), self.mask);
         let target = self.target.unwrap_or(U256::from(0xffff_u32) << 208);
-        self.jobs.push_back(Active { key, job, coinbase, two, mask, target, works: 0, moved: 0 });
+        self.jobs.push_back(Active { key, job, coinbase, two, mask, target, works: 0, shares: 0 });
         if self.jobs.len() > MAX_JOBS {
             self.jobs.pop_front();
         }
@@ -289,6 +291,18 @@ impl Session {
     pub fn after(&mut self, work: &Work) -> Option<Work> {
         let newest = self.jobs.back_mut().filter(|active| active.key == work.id)?;
         newest.next_work()
+    }
+
+    /// Whether the search of a work ends with the share that was found.
+    pub fn ends(&mut self, work: &Work) -> bool {
+        let Some(newest) = self.jobs.back_mut().filter(|active| active.key == work.id) else { return false };
+        newest.shares += 1;
+        newest.shares >= work.max_solutions
+    }
+
+    /// Whether a work is of the newest job.
+    pub fn searches(&self, work: &Work) -> bool {
+        self.jobs.back().is_some_and(|active| active.key == work.id)
     }
 
     /// Sends a share, unless its job is over.
@@ -322,18 +336,12 @@ impl Session {
 }
 
 impl Active {
-    /// Work that no earlier one of this job overlaps; `None` after the last. Shares end a work each, so that a small extranonce is
-    /// soon used up: then the time goes on.
+    /// Work that no earlier one of this job overlaps; `None` after the last.
     fn next_work(&mut self) -> Option<Work> {
         let counted = self.two.len().min(COUNTED);
-        if self.works == 1 << (8 * counted) {
-            (self.works, self.moved) = (0, self.moved + 1);
-        }
-        if self.moved > MAX_MOVED {
-            return None;
-        }
         let number = self.works;
-        self.works += 1;
+        self.shares = 0;
+        self.works = number.checked_add(1).filter(|works| *works <= 1 << (8 * counted))?;
         let two = self.coinbase.get_mut(self.two.clone())?;
         two[..counted].copy_from_slice(&number.to_be_bytes()[4 - counted..]);
         let rolled = self.two.start + counted;
@@ -348,7 +356,7 @@ impl Active {
                 version: job.version.cast_signed(),
                 prev: BlockHash(job.prev),
                 merkle_root: root(&self.coinbase),
-                time: job.time.saturating_add(self.moved),
+                time: job.time,
                 bits: job.bits,
                 nonce: 0,
             },
@@ -358,8 +366,8 @@ impl Active {
             merkle_branch: job.branch.clone(),
             version_mask: self.mask,
             time_slack: 0,
-            // Shares are as many as the caller can send: it asks for the next work after each.
-            max_solutions: 1,
+            // Shares are as many as the caller can send: it asks for the next work after each, if there are enough.
+            max_solutions: if self.two.len() >= AMPLE { 1 } else { MAX_SHARES },
         })
     }
 }
@@ -384,17 +392,8 @@ mod tests {
 
     fn active(two_size: usize) -> Active {
         let job = Job { branch: vec![[3; 32]], version: 0x2000_0000, ..Job::default() };
-        let coinbase = vec![0; 50 + two_size + 10];
-        Active {
-            key: "1".into(),
-            job,
-            coinbase,
-            two: 50..50 + two_size,
-            mask: 0,
-            target: U256::MAX,
-            works: 0,
-            moved: 0,
-        }
+        let (coinbase, two) = (vec![0; 50 + two_size + 10], 50..50 + two_size);
+        Active { key: "1".into(), job, coinbase, two, mask: 0, target: U256::MAX, works: 0, shares: 0 }
     }
 
     #[test]
@@ -473,13 +472,12 @@ mod tests {
     }
 
     #[test]
-    fn after_the_last_number_of_a_small_extranonce_the_time_goes_on_for_a_while() {
+    fn a_small_extranonce_ends_after_its_last_number_and_no_share_wastes_one() {
         let mut active = active(1);
         let works: Vec<_> = std::iter::from_fn(|| active.next_work()).collect();
-        assert_eq!(works.len(), 256 * (1 + MAX_MOVED as usize));
-        assert!(works.iter().all(|work| work.extranonce.is_empty()));
-        let place = |work: &Work| (work.header.time, work.coinbase[50]);
-        assert_eq!([&works[255], &works[256]].map(place), [(0, 255), (1, 0)]);
+        assert_eq!((works.len(), works[255].coinbase[50]), (256, 255));
+        assert!(works.iter().all(|work| work.extranonce.is_empty() && work.max_solutions == MAX_SHARES));
+        assert_eq!(self::active(AMPLE).next_work().unwrap().max_solutions, 1);
     }
 
     #[test]

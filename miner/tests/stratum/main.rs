@@ -5,6 +5,7 @@ mod server;
 mod tls;
 
 use std::{
+    collections::HashSet,
     io::ErrorKind,
     net::TcpListener,
     process::{Child, Command, Output, Stdio},
@@ -237,6 +238,25 @@ fn a_server_that_wants_one_new_connection_after_another_is_left_for_the_next() {
     let reasons: Vec<_> = of(&notes, "waiting").iter().map(|note| note["reason"].clone()).collect();
     let asks = "it asks for a new connection";
     assert_eq!(reasons, [asks, asks, "it asks for one new connection after another"]);
+}
+
+#[test]
+fn a_small_extranonce_is_enough_for_many_shares_of_a_job() {
+    let (listener, url) = listen();
+    // It says more of them than fits a pipe that nobody reads.
+    let mut miner = command(&[&url], &[]).stdout(Stdio::null()).spawn().unwrap();
+    let job = Job { extranonce2_size: 1, bits: 0x1d00_ffff, ..Job::easy("1") };
+    let mut connection = Connection::accept(&listener);
+    connection.welcome(&job);
+    connection.set_difficulty(EASY);
+    connection.notify(&job, true);
+    let mut headers = HashSet::new();
+    for _ in 0..600 {
+        let share = connection.share();
+        assert!(headers.insert(job.check(share["params"].as_array().unwrap(), MASK).unwrap()), "sent twice");
+        connection.answer(&share, &json!(true));
+    }
+    miner.kill().unwrap();
 }
 
 #[test]
