@@ -25,7 +25,7 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_getIntervalMining", &[], get_interval),
 ];
 
-/// Most blocks of one call: some ten seconds of work.
+/// Most blocks of one call: half a minute of work.
 const MAX_BLOCKS: u32 = 100_000;
 
 /// An interval from here on is meant in milliseconds.

@@ -193,8 +193,8 @@ where
 
     /// Notes the code of an error, for those who read it from the status of HTTP.
     fn note(&self, response: &Response) {
-        if let (Some(noted), Some(code)) = (&self.client.error, response.as_error_code()) {
-            noted.store(code, Ordering::Relaxed);
+        if let Some(noted) = &self.client.error {
+            noted.store(response.as_error_code().unwrap_or(0), Ordering::Relaxed);
         }
     }
 

@@ -287,7 +287,8 @@ impl Listening {
             Err(Unread::Late) => return Ok(text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
             Err(Unread::Broken(error)) => return Err(error.into()),
         };
-        let error = supplied.is_older.then(Arc::<AtomicI32>::default);
+        // What is no request does not come as far as the layer.
+        let error = supplied.is_older.then(|| Arc::new(AtomicI32::new(INVALID_REQUEST_CODE)));
         client.error.clone_from(&error);
         let has_less = client.is_web_socket && client.caller.scope == Scope::Public;
         let builder = if has_less { service(&self.limits, most / MESSAGE) } else { self.builder };
@@ -297,6 +298,7 @@ impl Listening {
         // As Bitcoin Core, whose clients look at the status.
         match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
             0 => {}
+            _ if response.status() != StatusCode::OK => {}
             METHOD_NOT_FOUND_CODE => *response.status_mut() = StatusCode::NOT_FOUND,
             INVALID_REQUEST_CODE => *response.status_mut() = StatusCode::BAD_REQUEST,
             _ => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,

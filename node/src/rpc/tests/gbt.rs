@@ -294,6 +294,12 @@ fn an_error_of_the_older_version_is_one_of_http_too() {
     assert_eq!(ask("\"jsonrpc\":\"2.0\",", "getblocktemplate"), (200, json!(-8)));
     assert_eq!(ask("", "getwork"), (404, json!(-32601)));
     assert_eq!(ask("", "eth_chainId"), (200, Value::Null));
+    for odd in [r#"{"method":"getwork","params":[]}"#, r#"{"method":5,"id":1}"#, r#"{"id":1}"#] {
+        let (status, answer) = exchange(address, &format!("Content-Length: {}", odd.len()), odd);
+        assert_eq!(status, 400, "{odd}: {answer}");
+    }
+    let batch = format!("[{}]", r#"{"method":"eth_chainId","id":1}"#);
+    assert_eq!(exchange(address, &format!("Content-Length: {}", batch.len()), &batch).0, 200);
 }
 
 #[test]
