@@ -257,6 +257,7 @@ fn a_small_extranonce_is_enough_for_many_shares_of_a_job() {
         connection.answer(&share, &json!(true));
     }
     miner.kill().unwrap();
+    miner.wait().unwrap();
 }
 
 #[test]
