@@ -112,6 +112,7 @@ pub fn run(
         refusals: 0,
         next_try: Some(now),
         since: now,
+        worked: None,
         probed: now,
         probe: None,
         started: now,
@@ -146,6 +147,8 @@ struct Run<'a> {
     next_try: Option<Instant>,
     /// When the last connection was tried.
     since: Instant,
+    /// When it first gave work.
+    worked: Option<Instant>,
     /// When the preferred server was last tried, or left.
     probed: Instant,
     /// That try, which a silent server makes last: there is one at a time.
@@ -251,7 +254,7 @@ impl Run<'_> {
             Event::Back if self.server != 0 => {
                 let reason = format!("{} is back", self.options.servers[0]);
                 self.leave(&reason, Duration::ZERO);
-                self.server = 0;
+                (self.server, self.hurried) = (0, 0);
             }
             Event::Back => {}
             // Of an earlier connection.
@@ -275,6 +278,7 @@ impl Run<'_> {
             Step::Nothing => {}
             Step::Search(work) => {
                 (self.height, self.refusals) = (work.height, 0);
+                self.worked.get_or_insert_with(Instant::now);
                 self.target = pow::target(work.header.bits).unwrap_or_default();
                 self.reporter.note(&Note::Work(&work));
                 self.miner.set_work(*work);
@@ -301,10 +305,8 @@ impl Run<'_> {
             return Ok(());
         }
         let delay = Duration::from_secs(wait.clamp(RETRY[0].as_secs(), MAX_RECONNECT));
-        let worked = self.session.as_ref().is_some_and(Session::works) && self.since.elapsed() >= STABLE.max(delay);
-        self.hurried = if worked { 0 } else { self.hurried + 1 };
+        self.hurried = if self.has_worked(STABLE.max(delay)) { 0 } else { self.hurried + 1 };
         if self.hurried > MAX_HURRIED {
-            self.hurried = 0;
             return self.fail(Reason::Broken("it asks for one new connection after another".into()));
         }
         self.leave("it asks for a new connection", delay);
@@ -315,7 +317,7 @@ impl Run<'_> {
     fn fail(&mut self, reason: Reason) -> Result<(), StratumError> {
         let servers = &self.options.servers;
         let server = &servers[self.server];
-        if self.session.as_ref().is_some_and(Session::works) && self.since.elapsed() >= STABLE {
+        if self.has_worked(STABLE) {
             self.failures = 0;
         }
         let text = match reason {
@@ -335,13 +337,18 @@ impl Run<'_> {
         self.failures = self.failures.saturating_add(1);
         let rounds = self.failures as usize / servers.len();
         self.leave(&text, if rounds == 0 { Duration::ZERO } else { backoff(rounds) });
-        self.server = (self.server + 1) % servers.len();
+        (self.server, self.hurried) = ((self.server + 1) % servers.len(), 0);
         Ok(())
+    }
+
+    /// Whether this session has had work for so long.
+    fn has_worked(&self, time: Duration) -> bool {
+        self.worked.is_some_and(|since| since.elapsed() >= time)
     }
 
     /// Ends the session; the next connection is tried after this long.
     fn leave(&mut self, reason: &str, delay: Duration) {
-        self.session = None;
+        (self.session, self.worked) = (None, None);
         // What still comes of the old connection is void.
         self.number += 1;
         self.miner.pause();
