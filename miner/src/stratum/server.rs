@@ -191,7 +191,7 @@ fn wait(go_on: &Receiver<()>) -> Option<()> {
 /// Connects, up to the end of the TLS handshake if the server has TLS.
 ///
 /// # Errors
-/// If there is no connection.
+/// If the connection fails.
 pub fn connect(server: &Server, trust: Option<&Trust>) -> io::Result<Reader> {
     let session = match (server.tls, trust) {
         (false, _) => None,

@@ -66,7 +66,7 @@ fn duration(text: &str) -> Option<Duration> {
         seconds += number.parse::<f64>().ok()? * length;
         rest = &after[unit.len()..];
     }
-    // An empty text is no duration; longer ones are cut anyway.
+    // An empty text is malformed; longer durations are cut anyway.
     (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 

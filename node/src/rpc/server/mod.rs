@@ -287,7 +287,7 @@ impl Listening {
             Err(Unread::Late) => return Ok(text(StatusCode::REQUEST_TIMEOUT, "the body took too long\n")),
             Err(Unread::Broken(error)) => return Err(error.into()),
         };
-        // What is no request does not come as far as the layer.
+        // A malformed request does not reach the layer.
         let error = supplied.is_older.then(|| Arc::new(AtomicI32::new(INVALID_REQUEST_CODE)));
         client.error.clone_from(&error);
         let has_less = client.is_web_socket && client.caller.scope == Scope::Public;
