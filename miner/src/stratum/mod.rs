@@ -203,6 +203,9 @@ impl Run<'_> {
         self.totals.hashes = self.miner.hashes();
         let status = Status::of(&self.miner, (self.height, self.target), self.started.elapsed());
         self.reporter.note(&Note::Status { status: &status, totals: &self.totals });
+        if self.has_worked(STABLE) {
+            self.failures = 0;
+        }
         let late = self.since.elapsed() >= HANDSHAKE;
         if late && self.session.as_ref().is_some_and(|session| !session.works()) {
             return self.fail(Reason::Broken(format!("it has sent no job for {} s", HANDSHAKE.as_secs())));
@@ -254,7 +257,8 @@ impl Run<'_> {
             Event::Back if self.server != 0 => {
                 let reason = format!("{} is back", self.options.servers[0]);
                 self.leave(&reason, Duration::ZERO);
-                (self.server, self.hurried) = (0, 0);
+                // It has taken the worker just now.
+                (self.server, self.hurried, self.refusals) = (0, 0, 0);
             }
             Event::Back => {}
             // Of an earlier connection.
@@ -317,9 +321,6 @@ impl Run<'_> {
     fn fail(&mut self, reason: Reason) -> Result<(), StratumError> {
         let servers = &self.options.servers;
         let server = &servers[self.server];
-        if self.has_worked(STABLE) {
-            self.failures = 0;
-        }
         let text = match reason {
             Reason::Refused(reason) => {
                 self.refusals += 1;

@@ -208,15 +208,33 @@ fn the_preferred_server_is_mined_for_again_when_it_is_back() {
     // Nor if it takes the worker and has no job.
     let mut idle = Connection::accept(&first);
     idle.welcome(&Job::easy("1"));
-    thread::sleep(Duration::from_secs(3));
+    thread::sleep(Duration::from_secs(6));
     drop(idle);
     let mut probe = Connection::accept(&first);
     serve(&mut probe, &Job::easy("1"), 0);
-    serve_all(&mut Connection::accept(&first), &Job::easy("1"));
+    // It goes at once: the other one, which gave work for a while, has not failed.
+    drop(Connection::accept(&first));
+    serve_all(&mut Connection::accept(&second), &Job::easy("1"));
     let (output, notes) = notes(miner);
     assert!(output.status.success(), "{output:?}");
-    let reasons: Vec<_> = of(&notes, "waiting").iter().map(|note| note["reason"].clone()).collect();
-    assert_eq!((reasons.len(), reasons.last()), (2, Some(&json!(format!("{one} is back")))), "{reasons:?}");
+    let waiting = of(&notes, "waiting");
+    assert_eq!((waiting.len(), &waiting[1]["reason"]), (3, &json!(format!("{one} is back"))), "{waiting:?}");
+    assert_eq!(waiting[2]["retrySeconds"], json!(0.0));
+}
+
+#[test]
+fn a_server_that_refuses_again_after_it_was_back_does_not_end_the_run() {
+    let ((first, one), (second, two)) = (listen(), listen());
+    let miner = mine(&[&one, &two], &["--blocks", "1", "--return-after", "1"]);
+    refuse(&mut Connection::accept(&first));
+    // It has no job yet.
+    let mut idle = Connection::accept(&second);
+    idle.welcome(&Job::easy("1"));
+    serve(&mut Connection::accept(&first), &Job::easy("1"), 0);
+    refuse(&mut Connection::accept(&first));
+    serve_all(&mut Connection::accept(&second), &Job::easy("1"));
+    let (output, _) = notes(miner);
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
