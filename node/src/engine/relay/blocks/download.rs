@@ -286,7 +286,7 @@ impl Download {
     /// Asks a peer for blocks.
     pub(super) fn ask(&mut self, id: PeerId, hashes: Vec<BlockHash>, peers: &mut Peers, out: &mut Outbox) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.asked += 1;
+            source.ask(out.steady());
         }
         peers.ask(id, Question::Blocks(hashes.clone()), Request::Blocks(hashes), out);
     }
@@ -305,12 +305,12 @@ impl Download {
     /// ones could otherwise hold all that may be in flight, and blocks would never come in good time.
     fn spare(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<PeerId> {
         let lowest = self.free.first()?.0;
-        let busy = self.sources.values().filter(|source| source.asked > 0).map(Source::took).min();
-        let quicker = |source: &Source| source.asked == 0 && busy.is_none_or(|busy| source.took() < busy);
+        let busy = self.sources.values().filter(|source| source.asked > 0).map(|source| source.takes(now)).min();
+        let quicker = |source: &Source| source.asked == 0 && busy.is_none_or(|busy| source.takes(now) < busy);
         let able =
             self.sources.iter().filter(|(id, source)| quicker(source) && source.has_room(1, now) && peers.is_met(**id));
         let able = able.filter(|(id, _)| peers.keeps(**id, goal, lowest, chain));
-        able.min_by_key(|(id, source)| (source.took(), **id)).map(|(id, _)| *id)
+        able.min_by_key(|(id, source)| (source.takes(now), **id)).map(|(id, _)| *id)
     }
 
     /// The peer that comes first, or the only one that may be asked, and has any of the blocks that are free; and the lowest of those
@@ -369,9 +369,9 @@ impl Download {
     }
 
     /// A request for blocks was answered, or not.
-    pub(super) fn request_ended(&mut self, id: PeerId) {
+    pub(super) fn request_ended(&mut self, id: PeerId, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.ended();
+            source.ended(now);
         }
     }
 

@@ -351,7 +351,7 @@ impl Blocks {
         cx: &mut Context,
     ) -> Result<(), Fatal> {
         let now = cx.out.steady();
-        self.download.request_ended(id);
+        self.download.request_ended(id, now);
         if came.is_empty() || came.len() > asked.len() {
             cx.out.penalize(id, Offence::WrongAnswer("blocks"));
             self.download.release(id, asked, cx.chain);
@@ -393,7 +393,7 @@ impl Blocks {
         chain: &Chain,
         now: Time,
     ) {
-        self.download.request_ended(id);
+        self.download.request_ended(id, now);
         match self.repair.is_of(asked) {
             // That it lacks a block which cannot be read here says nothing about the blocks that it stands on.
             true => self.repair.failed(asked),

@@ -33,6 +33,8 @@ pub(super) type Key = (Height, BlockHash);
 pub(super) struct Source {
     /// Requests that are open.
     pub(super) asked: usize,
+    /// When it was asked while none was open, or an answer last came or failed to.
+    since: Time,
     /// Blocks that it may be asked for at a time.
     room: usize,
     /// When that last changed.
@@ -52,7 +54,17 @@ pub(super) struct Source {
 impl Default for Source {
     fn default() -> Self {
         let start = Time(0);
-        Self { asked: 0, room: 1, changed: start, proven: false, trial: None, failed: 0, took: UNKNOWN, after: start }
+        Self {
+            asked: 0,
+            since: start,
+            room: 1,
+            changed: start,
+            proven: false,
+            trial: None,
+            failed: 0,
+            took: UNKNOWN,
+            after: start,
+        }
     }
 }
 
@@ -67,9 +79,17 @@ impl Source {
         self.asked <= PER_PEER && self.after <= now
     }
 
-    /// Milliseconds that its last delivery took, as far as known.
-    pub(super) fn took(&self) -> u64 {
-        self.took
+    /// Milliseconds that its last delivery took, as far as known; more if it has kept what it is asked for back for longer.
+    pub(super) fn takes(&self, now: Time) -> u64 {
+        if self.asked > 0 { self.took.max(now.since(self.since)) } else { self.took }
+    }
+
+    /// It is asked for blocks.
+    pub(super) fn ask(&mut self, now: Time) {
+        if self.asked == 0 {
+            self.since = now;
+        }
+        self.asked += 1;
     }
 
     /// Blocks of its next request.
@@ -93,9 +113,8 @@ impl Source {
     }
 
     /// A request of it was answered, or will not be.
-    pub(super) fn ended(&mut self) {
-        self.asked = self.asked.saturating_sub(1);
-        self.trial = None;
+    pub(super) fn ended(&mut self, now: Time) {
+        (self.asked, self.since, self.trial) = (self.asked.saturating_sub(1), now, None);
     }
 
     /// What it was asked for at a time came; the way there and back needs so many milliseconds. It is asked for twice as much at a
@@ -150,14 +169,26 @@ mod tests {
     #[test]
     fn a_peer_that_failed_is_the_slowest_until_it_delivers() {
         let mut source = Source::default();
-        assert_eq!(source.took(), UNKNOWN);
+        assert_eq!(source.takes(Time(0)), UNKNOWN);
         deliver(&mut source, 0, 5, 32);
-        assert_eq!(source.took(), 15);
+        assert_eq!(source.takes(Time(9_000)), 15);
         source.hold_up(Time(20));
-        assert_eq!(source.took(), u64::MAX);
+        assert_eq!(source.takes(Time(20)), u64::MAX);
         deliver(&mut source, 20, 0, 32);
         source.pause(PAUSE, Time(40));
-        assert_eq!(source.took(), u64::MAX);
+        assert_eq!(source.takes(Time(40)), u64::MAX);
+    }
+
+    #[test]
+    fn a_peer_that_keeps_a_request_open_takes_as_long_as_that() {
+        let mut source = Source::default();
+        deliver(&mut source, 0, 0, 32);
+        [1_000, 1_500].map(|now| source.ask(Time(now)));
+        assert_eq!([1_005, 3_000].map(|now| source.takes(Time(now))), [10, 2_000]);
+        source.ended(Time(3_000));
+        assert_eq!([3_000, 3_500].map(|now| source.takes(Time(now))), [10, 500], "the other is open");
+        source.ended(Time(4_000));
+        assert_eq!(source.takes(Time(9_000)), 10, "it is asked for nothing");
     }
 
     /// The peer delivers what it was asked for at a time, so many milliseconds later than its way of 10.
