@@ -4,7 +4,8 @@ use alloy_primitives::{Address, B256, I256, U256, keccak256};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeSet, HashMap};
 
-const DOMAIN: &str = "EIP712Domain";
+/// Name of the type of a domain.
+pub const DOMAIN: &str = "EIP712Domain";
 /// What a domain may consist of, in this order.
 const DOMAIN_FIELDS: [(&str, &str); 5] = [
     ("name", "string"),
@@ -38,16 +39,6 @@ pub fn hash(data: &Value) -> Read<B256> {
     Ok(keccak256(bytes))
 }
 
-/// What a signature of the hash covers: the domain, and the message by the name of its type.
-pub fn covered(data: &Value) -> Value {
-    let mut covered = json!({ "domain": data["domain"] });
-    match data["primaryType"].as_str() {
-        None | Some(DOMAIN) => {}
-        Some(primary) => covered[primary] = data["message"].clone(),
-    }
-    covered
-}
-
 /// The type of a domain that was given without one.
 fn domain_fields(domain: &Map<String, Value>) -> Vec<(String, String)> {
     let given = DOMAIN_FIELDS.iter().filter(|(name, _)| domain.contains_key(*name));
@@ -57,7 +48,17 @@ fn domain_fields(domain: &Map<String, Value>) -> Vec<(String, String)> {
 fn read_fields(name: &str, fields: &Value) -> Read<Vec<(String, String)>> {
     let wrong = || format!("types.{name}: expected an array of {{name, type}}");
     let field = |field: &Value| Some((field["name"].as_str()?.to_owned(), field["type"].as_str()?.to_owned()));
-    fields.as_array().and_then(|fields| fields.iter().map(field).collect()).ok_or_else(wrong)
+    let fields: Vec<_> = fields.as_array().and_then(|fields| fields.iter().map(field).collect()).ok_or_else(wrong)?;
+    let odd = fields.iter().map(|(name, _)| name.as_str()).chain([name]).find(|name| !is_identifier(name));
+    let no_name = |name| format!("types: {name:?} is no name: letters, digits, _ and $, the first no digit");
+    odd.map(no_name).map_or(Ok(()), Err)?;
+    Ok(fields)
+}
+
+/// Whether a type or a field can have this name. Anything else could be taken for a value when it is shown.
+fn is_identifier(name: &str) -> bool {
+    let letter = |letter: u8| letter.is_ascii_alphanumeric() || b"_$".contains(&letter);
+    name.bytes().all(letter) && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
 }
 
 struct Types {
@@ -137,7 +138,7 @@ fn item_type(kind: &str) -> &str {
 /// Type of the items of an array, and how many it has if that is fixed.
 fn array_type(kind: &str) -> Option<(&str, Option<usize>)> {
     let (item, length) = kind.strip_suffix(']')?.rsplit_once('[')?;
-    if length.is_empty() { Some((item, None)) } else { Some((item, Some(length.parse().ok()?))) }
+    if length.is_empty() { Some((item, None)) } else { Some((item, Some(count(length)?))) }
 }
 
 /// A single value as a word; `None` if it is not of this type.
@@ -156,7 +157,7 @@ fn atom(kind: &str, value: &Value) -> Option<B256> {
                 let number = signed(value)?;
                 return (number.bits() as usize <= width(bits)?).then(|| number.into_raw().into());
             }
-            let length: usize = kind.strip_prefix("bytes")?.parse().ok()?;
+            let length = count(kind.strip_prefix("bytes")?)?;
             let bytes = bytes(value).filter(|bytes| bytes.len() == length && (1..=32).contains(&length))?;
             Some(B256::right_padding_from(&bytes))
         }
@@ -167,12 +168,17 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
     hex::decode(value.as_str()?.strip_prefix("0x")?).ok()
 }
 
+/// A number in the name of a type, which Solidity writes in one way.
+fn count(digits: &str) -> Option<usize> {
+    digits.parse().ok().filter(|count: &usize| count.to_string() == digits)
+}
+
 /// Bits of an integer; `uint` alone has 256.
 fn width(bits: &str) -> Option<usize> {
     if bits.is_empty() {
         return Some(256);
     }
-    let width: usize = bits.parse().ok()?;
+    let width = count(bits)?;
     (width.is_multiple_of(8) && (8..=256).contains(&width)).then_some(width)
 }
 
@@ -264,6 +270,21 @@ mod tests {
         assert_eq!(wrong(|data| data["domain"]["chainId"] = json!(-1)), "domain.chainId: expected a uint256, got -1");
     }
 
+    #[test]
+    fn names_that_could_be_taken_for_a_value_are_refused() {
+        for odd in ["", "to   0x7099", "a.b", "a\u{a0}b", "7", "a\n"] {
+            let expected = format!("types: {odd:?} is no name: letters, digits, _ and $, the first no digit");
+            let mut data = mail();
+            data["types"]["Person"][0]["name"] = json!(odd);
+            data["message"]["from"][odd] = json!("Cow");
+            assert_eq!(hash(&data), Err(expected.clone()));
+            let mut data = mail();
+            data["types"][odd] = json!([]);
+            assert_eq!(hash(&data), Err(expected));
+        }
+        assert!(["a", "_1", "$x9"].into_iter().all(is_identifier));
+    }
+
     fn word(kind: &str, value: Value) -> Option<U256> {
         atom(kind, &value).map(Into::into)
     }
@@ -274,7 +295,9 @@ mod tests {
         assert_eq!(word("uint8", json!("0xff")), Some(U256::from(255)));
         assert_eq!(word("uint8", json!(256)), None);
         assert_eq!(word("uint", json!("1000000000000000000000")), Some(U256::from(10).pow(U256::from(21))));
-        assert_eq!(word("uint7", json!(1)), None);
+        for odd in ["uint7", "uint+8", "uint08", "uint 8"] {
+            assert_eq!(word(odd, json!(1)), None, "{odd}");
+        }
         assert_eq!(word("uint264", json!(1)), None);
         assert_eq!(word("int8", json!(-128)), Some(U256::MAX - U256::from(127)));
         assert_eq!(word("int8", json!("-128")), Some(U256::MAX - U256::from(127)));

@@ -61,6 +61,7 @@ fn an_imported_account_pays_like_any_other() {
 fn a_key_may_come_as_hex_and_bad_ones_are_refused() {
     let (_node, home) = rich();
     fs::write(home.path("hex"), format!("\u{feff}0x{KEY}\n")).unwrap();
+    home.run(&["import-key", "hex", "--label", " "]).fails(2, "a label has 1 to");
     let answer = home.run(&["import-key", "hex"]);
     assert!(answer.code == 0 && answer.err.contains("do not bring it back"), "{}", answer.err);
     for (name, holds, code, says) in [
@@ -330,6 +331,9 @@ fn typed_data_is_shown_and_signed_for_this_chain_alone() {
     odd["message"]["more"] = json!(1);
     write(&odd);
     home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "Permit has no field \"more\"");
+    odd["types"]["Permit"][0]["name"] = json!("to   0x7099");
+    write(&odd);
+    home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "types: \"to   0x7099\" is no name");
     fs::write(home.path("data.json"), "{").unwrap();
     home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "data.json: EOF while parsing");
 }

@@ -263,7 +263,9 @@ fn a_bogus_signature_in_a_file_blocks_nobody() {
     let mut file: Value = serde_json::from_str(&text(&home.path("tx.json"))).unwrap();
     file["transaction"]["account"]["signed"] = json!("c0ffee");
     fs::write(home.path("tx.json"), file.to_string()).unwrap();
+    assert_eq!(home.json(&["show", "tx.json"])["signed"], false);
     assert_eq!(home.json(&["sign", "tx.json"])["newSignatures"], 1);
+    assert_eq!(home.json(&["show", "tx.json"])["signed"], true);
     home.json(&["broadcast", "tx.json"]);
 }
 

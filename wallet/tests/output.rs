@@ -28,6 +28,16 @@ fn error(home: &Home, args: &[&str]) -> Value {
     all["error"].clone()
 }
 
+#[test]
+fn an_error_is_json_whatever_the_flags_that_its_hint_repeats() {
+    let (_node, home, _) = rich();
+    for name in ["it's.json", "a\"b.json", "a\\b.json"] {
+        let error = error(&home, &["--wallet", name, "balance", "--json"]);
+        let hint = error["hint"].as_str().unwrap();
+        assert!(hint.contains("`cairn-wallet --wallet "), "{hint}");
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_result_that_cannot_be_written_is_a_failure() {

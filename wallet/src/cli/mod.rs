@@ -204,7 +204,8 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
 fn fail(error: &WalletError, hint: Option<String>) -> ExitCode {
     let (code, kind) = error.code();
     if screen::is_json() {
-        let mut fields = json!({ "code": code, "kind": kind, "message": error.to_string(), "hint": hint });
+        let (message, hint) = (screen::typed(&error.to_string()), hint.map(|hint| screen::typed(&hint)));
+        let mut fields = json!({ "code": code, "kind": kind, "message": message, "hint": hint });
         if let Some(txid) = error.txid() {
             fields["txid"] = json!(txid.to_string());
         }

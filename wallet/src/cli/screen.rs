@@ -233,9 +233,9 @@ pub fn complain(text: &str) {
     let _ = show(text);
 }
 
-/// An object on standard error, for programs.
+/// An object on standard error, for programs. Its texts are [`typed`]: to change the whole could make it no JSON.
 pub fn complain_json(json: &Value) {
-    let _ = writeln!(anstream::stderr(), "{}", typed(&for_programs(json)));
+    let _ = writeln!(anstream::stderr(), "{}", for_programs(json));
 }
 
 /// A question on standard error; the answer is typed behind it.
@@ -308,7 +308,7 @@ pub fn note(text: &str) {
 
 /// A warning: a line for people, for programs a part of the one object on standard error. Each is given once.
 pub fn warn(text: &str) {
-    let mut warnings = WARNINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut warnings = WARNINGS.lock().unwrap_or_else(PoisonError::into_inner);
     if warnings.iter().any(|known| known == text) {
         return;
     }
@@ -316,9 +316,10 @@ pub fn warn(text: &str) {
     note(&yellow(text));
 }
 
-/// The warnings so far; they are not given a second time.
+/// The warnings so far, as [`typed`]; they are not given a second time.
 pub fn take_warnings() -> Vec<String> {
-    std::mem::take(&mut *WARNINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    let warnings = std::mem::take(&mut *WARNINGS.lock().unwrap_or_else(PoisonError::into_inner));
+    warnings.iter().map(|warning| typed(warning)).collect()
 }
 
 /// A line that is written over and over while something lasts; only on a terminal.

@@ -12,6 +12,7 @@ use super::{
     context::Context,
     dates,
     files::{self, failed, read_small},
+    label,
     parse::{self, own_account},
     passwords::KEYSTORE_PASSWORD,
     screen::{self, Report},
@@ -64,6 +65,7 @@ fn unusable(file: &Path) -> impl FnOnce(KeystoreError) -> WalletError {
 
 /// Imports the key of an account that is not of the mnemonic.
 pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError> {
+    args.label.as_deref().map(parse::label).transpose()?;
     let opened = context.wallet()?;
     let key = keystore_key(args)?;
     let account = account_of(&key);
@@ -84,7 +86,7 @@ pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError
     let keys: Vec<SecretKey> = signer.imported().iter().copied().chain([key]).collect();
     wallet.seal(&mnemonic, &signer.with(keys), &password, Cost::default())?;
     if let Some(name) = &args.label {
-        wallet.labels.insert(account.to_string(), parse::label(name)?);
+        label::set(&mut wallet, &account.to_string(), name)?;
     }
     lock.write(&wallet)?;
     let text = format!("{} {account}", screen::green("Imported:"));

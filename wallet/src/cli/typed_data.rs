@@ -32,7 +32,7 @@ pub fn sign(context: &Context, args: &SignTypedData) -> Result<Report, WalletErr
     let account = wallet.account(index)?;
     let chain = check_chain(&data, &wallet).map_err(wrong)?;
     let mut lines = vec![format!("signer   {account}"), format!("chain    {chain}")];
-    list(&mut lines, "", &typed_data::covered(&data));
+    lines.extend(shown(&data));
     if lines.len() > MOST_LINES {
         return Err(usage!("{} has more than {MOST_LINES} values, which nobody could check", args.file.display()));
     }
@@ -56,10 +56,21 @@ fn check_chain(data: &Value, wallet: &Wallet) -> Result<String, String> {
     }
 }
 
+/// What a signature covers: the domain, the type of the message, and the message.
+fn shown(data: &Value) -> Vec<String> {
+    let mut lines = Vec::new();
+    list(&mut lines, "domain", &data["domain"]);
+    if let Some(primary) = data["primaryType"].as_str().filter(|primary| *primary != typed_data::DOMAIN) {
+        lines.push(format!("type     {primary}"));
+        list(&mut lines, "message", &data["message"]);
+    }
+    lines
+}
+
 /// Each value with its path, a line each.
 fn list(lines: &mut Vec<String>, path: &str, value: &Value) {
     let mut go_on = |key: String, value: &Value| {
-        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+        let path = format!("{path}.{key}");
         // Beyond the bound only their number counts.
         if lines.len() <= MOST_LINES {
             list(lines, &path, value);
@@ -92,18 +103,26 @@ mod tests {
 
     #[test]
     fn each_value_is_shown_with_its_path_and_without_tricks() {
-        let mut lines = Vec::new();
-        list(&mut lines, "", &json!({ "domain": {}, "Permit": { "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" } }));
-        assert_eq!(
-            lines,
-            [r#"Permit.note   "a\u{1b}[2K\u{202e}b""#, "Permit.to.0   0x01", "Permit.to.1   7", "domain   {}"]
-        );
+        let message = json!({ "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" });
+        let lines = shown(&json!({ "domain": {}, "primaryType": "Permit", "message": message }));
+        let note = r#"message.note   "a\u{1b}[2K\u{202e}b""#;
+        assert_eq!(lines, ["domain   {}", "type     Permit", note, "message.to.0   0x01", "message.to.1   7"]);
+    }
+
+    #[test]
+    fn a_type_named_as_a_part_of_the_data_hides_no_other_part() {
+        for primary in ["domain", "message", "type"] {
+            let data = json!({ "domain": { "name": "Token" }, "primaryType": primary, "message": { "note": "hi" } });
+            assert_eq!(shown(&data), ["domain.name   Token", &format!("type     {primary}"), "message.note   hi"]);
+        }
+        let data = json!({ "domain": { "name": "Token" }, "primaryType": "EIP712Domain", "message": { "note": "hi" } });
+        assert_eq!(shown(&data), ["domain.name   Token"], "the message is not signed");
     }
 
     #[test]
     fn no_more_lines_are_made_than_are_shown() {
         let mut lines = Vec::new();
-        list(&mut lines, "", &json!({ "m": vec![0; 100_000] }));
+        list(&mut lines, "message", &json!({ "m": vec![0; 100_000] }));
         assert_eq!(lines.len(), MOST_LINES + 1);
     }
 }

@@ -289,7 +289,7 @@ fn accounts(draft: &Draft, account: &AccountDraft, own: &KeyTable) -> Result<(St
         "function": called.as_ref().map(|called| &called.name), "functionIsKnown": called.as_ref().map(|called| called.known),
         "selector": called.as_ref().map(|called| format!("0x{}", hex::encode(called.selector))),
         "arguments": arguments, "contract": account.made_contract(&draft.network)?.map(|made| made.to_string()),
-        "signed": !account.signed.is_empty(),
+        "signed": draft.txid().is_some(),
     });
     Ok((text, json))
 }
