@@ -13,7 +13,7 @@ use chain_core::{
 use serde_json::json;
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
+    io::{self, BufRead, BufReader, BufWriter, Read, Write},
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
@@ -219,12 +219,13 @@ impl<'p> BlockFile<'p> {
     }
 
     fn next(&mut self) -> Result<Option<Block>, CommandError> {
-        let mut length = [0; 4];
-        match self.input.read_exact(&mut length) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        match self.input.fill_buf() {
+            Ok([]) => return Ok(None),
+            Ok(_) => {}
             Err(error) => return Err(self.wrong(error)),
         }
+        let mut length = [0; 4];
+        self.input.read_exact(&mut length).map_err(|_| self.wrong("the file ends within it"))?;
         let length = u32::from_le_bytes(length) as usize;
         if length > MAX_ENCODED {
             return Err(self.wrong(format_args!("{length} bytes, more than a block may have")));

@@ -113,10 +113,11 @@ impl Settings {
         if let Some(folder) = datadir.as_deref().filter(|_| chain == "dev") {
             spec.chain_id = chain_id::of(folder)?;
         }
+        let cookie = settings.http.cookie.clone().map(from_home).transpose()?;
         Ok(Config {
             network: network::resolve(&settings, &spec, datadir.clone())?,
-            cookie: settings.http.cookie.clone().or_else(|| datadir.as_ref().map(|path| path.join(".cookie"))),
-            mining_token: settings.http.mining_token.clone(),
+            cookie: cookie.or_else(|| datadir.as_ref().map(|path| path.join(".cookie"))),
+            mining_token: settings.http.mining_token.clone().map(from_home).transpose()?,
             devnet: settings.devnet.clone(),
             datadir,
             dev,

@@ -278,7 +278,8 @@ impl Settings {
         };
         self.chain = self.chain.map(chain_file);
         self.datadir = self.datadir.map(beside);
-        self.log.file = self.log.file.map(beside);
+        let files = [&mut self.log.file, &mut self.http.cookie, &mut self.http.mining_token];
+        files.into_iter().for_each(|file| *file = file.take().map(beside));
         self
     }
 

@@ -133,6 +133,20 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn paths_of_a_file_are_meant_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("cairn.toml");
+    let text = "datadir = \"data\"\n[log]\nfile = \"log\"\n[http]\ncookie = \"cookie\"\nmining-token = \"token\"\n";
+    std::fs::write(&file, text).unwrap();
+    let config = Settings::from_file(&file).unwrap().resolve().unwrap();
+    let at = |name: &str| Some(folder.path().join(name));
+    assert_eq!([config.datadir, config.log.file, config.cookie], ["data", "log", "cookie"].map(at));
+    assert_eq!(config.mining_token, at("token"));
+    let config = flags(&["--http.cookie", "~/a", "--http.mining-token", "~/b"]).resolve().unwrap();
+    assert!([config.cookie, config.mining_token].into_iter().flatten().all(|path| path.is_absolute()));
+}
+
+#[test]
 fn dev_is_the_dev_chain_in_memory() {
     let config = flags(&["--dev"]).resolve().unwrap();
     assert!(config.dev);

@@ -60,7 +60,9 @@ impl Mempool {
         let rested: Vec<Slot> = names.iter().flat_map(|name| self.coins.spenders_of(name)).collect();
         let mut dropped = self.drop_to_return(&rested);
         for (address, account) in accounts {
-            let (_, sorted) = self.accounts.update_sender(address, (*account).into());
+            // On a development chain the nonce may rise.
+            let (used, sorted) = self.accounts.update_sender(address, (*account).into());
+            used.iter().for_each(|entry| self.forget_account(entry, RemovalReason::Conflict));
             let unpaid = self.note_sorted(sorted);
             dropped.extend(unpaid.into_iter().map(|entry| (entry.sequence, entry.transaction)));
         }

@@ -54,14 +54,32 @@ struct Subscribes {
 
 impl Subscribes {
     fn callback(self) -> MethodCallback {
+        let own = Arc::new(self);
         MethodCallback::Subscription(Arc::new(move |id, params, sink, state, client| {
-            let began = Instant::now();
-            let opened = self.open(&params, sink.clone(), state.subscription_permit, &client);
-            if let Some(metrics) = metrics::on() {
-                metrics.rpc.called(self.method.name, began.elapsed(), opened.is_err());
-            }
-            respond(id.into_owned(), opened, sink, client).boxed()
+            let (own, id, params) = (own.clone(), id.into_owned(), params.into_owned());
+            let answer = async move {
+                let opened = own.measured(params, sink.clone(), state.subscription_permit, client.clone()).await;
+                respond(id, opened, sink, client).await
+            };
+            answer.boxed()
         }))
+    }
+
+    /// [`Self::open`] once there is room, with its time and outcome for those who watch.
+    async fn measured(
+        self: Arc<Self>,
+        params: Params<'static>,
+        sink: MethodSink,
+        permit: SubscriptionPermit,
+        client: Extensions,
+    ) -> RpcResult<(String, Held)> {
+        let (began, name, context) = (Instant::now(), self.method.name, self.context.clone());
+        let (lane, who) = (self.method.lane(), who(&client));
+        let opened = context.lanes.run(lane, who, move || self.open(&params, sink, permit, &client)).await.flatten();
+        if let Some(metrics) = metrics::on() {
+            metrics.rpc.called(name, began.elapsed(), opened.is_err());
+        }
+        opened
     }
 
     fn open(

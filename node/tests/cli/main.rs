@@ -231,12 +231,16 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
             .starts_with(&format!("{file}: holds blocks of another chain: its genesis is "))
     );
     let mut bytes = std::fs::read(&file).unwrap();
+    // Within the last block, and within the length of one more.
+    let longer = [&bytes[..], &[7; 3]].concat();
     bytes.truncate(bytes.len() - 1);
-    std::fs::write(&file, &bytes).unwrap();
-    assert_eq!(
-        failure(&["import", &file, "--chain", &chain, "--datadir", &copy]),
-        format!("{file}: block number 20 in the file: the file ends within it")
-    );
+    for (bytes, number) in [(bytes, 20), (longer, 21)] {
+        std::fs::write(&file, &bytes).unwrap();
+        assert_eq!(
+            failure(&["import", &file, "--chain", &chain, "--datadir", &copy]),
+            format!("{file}: block number {number} in the file: the file ends within it")
+        );
+    }
     std::fs::write(&file, "not blocks").unwrap();
     assert_eq!(
         failure(&["import", &file, "--chain", &chain, "--datadir", &copy]),

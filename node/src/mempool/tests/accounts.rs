@@ -3,6 +3,7 @@
 use chain_core::{
     U256,
     error::RuleError,
+    state::Account,
     transaction::{Transaction, account::Fields},
 };
 
@@ -88,6 +89,19 @@ fn what_a_balance_that_shrinks_does_not_cover_leaves_the_pool() {
 }
 
 // EIP-7702: one call by anybody may empty such an account.
+#[test]
+fn what_a_nonce_that_rises_again_with_a_block_taken_back_uses_up_leaves_the_pool() {
+    let mut lab = Lab::new();
+    lab.set_account(1, 2, crn(100));
+    let (used, left) = (call(1, 3, 5, 1), call(1, 5, 5, 1));
+    lab.submit(&used).unwrap();
+    lab.submit(&left).unwrap();
+    let account = Account { nonce: 5, balance: crn(100), ..Account::default() };
+    assert!(lab.pool.block_disconnected(&[], &[(sender(1), account)]).is_empty());
+    lab.pool.assert_consistent();
+    assert!(lab.get(&used).is_none() && lab.get(&left).is_some());
+}
+
 #[test]
 fn a_delegated_sender_has_one_transaction_at_a_time() {
     let mut lab = Lab::new();

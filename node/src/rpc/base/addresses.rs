@@ -2,6 +2,7 @@
 
 use chain_core::{address, transaction::coin::Lock};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 use super::{
     error::{RpcResult, invalid},
@@ -28,14 +29,8 @@ impl Addresses {
     /// # Errors
     /// See [`lock_of`].
     pub fn locks(&self, hrp: &str) -> RpcResult<Vec<Lock>> {
-        let mut locks = Vec::with_capacity(self.0.len());
-        for text in &self.0 {
-            let lock = lock_of(hrp, text)?;
-            if !locks.contains(&lock) {
-                locks.push(lock);
-            }
-        }
-        Ok(locks)
+        let locks = self.0.iter().map(|text| lock_of(hrp, text)).collect::<RpcResult<BTreeSet<Lock>>>()?;
+        Ok(locks.into_iter().collect())
     }
 }
 

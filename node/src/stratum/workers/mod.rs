@@ -165,6 +165,8 @@ impl Workers {
             worker.best = worker.best.max(difficulty);
             worker.now.best = worker.now.best.max(difficulty);
             worker.now.rate.add(asked, now);
+            // Another connection of this name may have found no room as this one did, and have ended.
+            worker.now.sessions = worker.now.sessions.max(1);
         });
     }
 
@@ -240,7 +242,8 @@ impl State {
         while self.workers.len() > MOST {
             self.workers.pop_last();
         }
-        self.blocks.truncate(BLOCKS);
+        // The newest are the last.
+        self.blocks.drain(..self.blocks.len().saturating_sub(BLOCKS));
         for worker in self.workers.values_mut() {
             let numbers = [&mut worker.accepted, &mut worker.blocks].into_iter().chain(&mut worker.rejected);
             for number in numbers {

@@ -164,3 +164,31 @@ fn a_file_of_the_largest_numbers_does_no_harm() {
     assert!(workers.sums(1)["accepted"].as_u64().unwrap() > MOST_COUNTED);
     assert!(workers.feed("/api/info", 1).is_some() && workers.feed("/api/client/lcrn1x", 1).is_some());
 }
+
+#[test]
+fn a_worker_of_two_connections_that_found_no_room_is_there_while_one_of_them_mines() {
+    let workers = Workers::load(None, 0);
+    (0..MOST).for_each(|number| workers.connected(&name(number), "", "", 1));
+    let late = name(MOST);
+    workers.connected(&late, "", "", 2);
+    workers.connected(&late, "", "", 3);
+    let sessions = |now| {
+        let list = workers.list(now);
+        list.as_array().unwrap().iter().find(|one| one["worker"] == late.name).map(|one| one["sessions"].clone())
+    };
+    workers.accepted(&late, 1.0, 1.0, 4);
+    workers.disconnected(&late);
+    workers.accepted(&late, 1.0, 1.0, 5);
+    assert_eq!(sessions(5), Some(json!(1)));
+}
+
+#[test]
+fn of_a_file_with_too_many_blocks_the_newest_are_kept() {
+    let workers = Workers::load(None, 0);
+    (0..2).for_each(|height| workers.found(&name(1), height, String::new(), 0));
+    let mut state = std::mem::take(&mut *workers.state.lock());
+    let first = state.blocks[0].clone();
+    (0..BLOCKS).for_each(|_| state.blocks.push_front(first.clone()));
+    let blocks = state.bounded().blocks;
+    assert_eq!((blocks.len(), blocks.back().map(|found| found.height)), (BLOCKS, Some(1)));
+}

@@ -183,7 +183,7 @@ mod tests {
     fn a_peer_that_keeps_a_request_open_takes_as_long_as_that() {
         let mut source = Source::default();
         deliver(&mut source, 0, 0, 32);
-        [1_000, 1_500].map(|now| source.ask(Time(now)));
+        [1_000, 1_500].into_iter().for_each(|now| source.ask(Time(now)));
         assert_eq!([1_005, 3_000].map(|now| source.takes(Time(now))), [10, 2_000]);
         source.ended(Time(3_000));
         assert_eq!([3_000, 3_500].map(|now| source.takes(Time(now))), [10, 500], "the other is open");
