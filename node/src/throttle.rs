@@ -24,12 +24,19 @@ impl Bucket {
         Self { left: most, most, period, refilled: now }
     }
 
+    /// How many there are.
+    pub fn left(&self, now: Instant) -> u32 {
+        self.left.saturating_add(u32::try_from(self.earned(now)).unwrap_or(self.most)).min(self.most)
+    }
+
+    fn earned(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.refilled).as_secs() / self.period.as_secs()
+    }
+
     /// Takes one, if there is one.
     pub fn take(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.refilled).as_secs() / self.period.as_secs();
-        if earned > 0 {
-            self.left = self.left.saturating_add(u32::try_from(earned).unwrap_or(self.most)).min(self.most);
-            self.refilled = now;
+        if self.earned(now) > 0 {
+            (self.left, self.refilled) = (self.left(now), now);
         }
         let left = self.left.checked_sub(1);
         self.left = left.unwrap_or(0);

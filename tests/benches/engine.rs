@@ -7,7 +7,7 @@
 
 use alloy_primitives::Bytes;
 use cairn_node::{
-    engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
+    engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, TemplateRequest, Time},
     metrics::{self, Stage},
     store::{Reader, Store, StoreConfig},
 };
@@ -336,7 +336,7 @@ impl Bench {
 
     fn connect(&mut self, blocks: impl IntoIterator<Item = Block>) {
         for block in blocks {
-            self.handle(Event::Block(0, Source::Local, block));
+            self.handle(Event::Block(0, block));
         }
     }
 
@@ -367,7 +367,7 @@ impl Bench {
         let mut left = transactions.into_iter().peekable();
         let mut taken = 0;
         while left.peek().is_some() {
-            let batch = left.by_ref().take(BATCH).map(|transaction| (0, Source::Local, transaction)).collect();
+            let batch = left.by_ref().take(BATCH).map(|transaction| (0, transaction)).collect();
             for action in self.engine.handle(Event::Transactions(batch), self.now) {
                 taken += usize::from(matches!(action, Action::Reply(_, Reply::Transaction(Ok(_)))));
             }

@@ -6,7 +6,7 @@
 use cairn_node::{
     engine::{
         Action, BlockOutcome, Engine, EngineConfig, Event, InboundId, Payer, PeerAction, PeerEvent, PeerId, Reply,
-        Side, Source, Time,
+        Side, Time,
     },
     finality::{MemberKey, Record},
     store::{Store, StoreConfig},
@@ -179,7 +179,7 @@ impl Bench {
         self.hashes.push(block.hash());
         let told = self.told();
         let mut cost = measure(|| {
-            self.handle(Event::Block(0, Source::Local, block));
+            self.handle(Event::Block(0, block));
             self.handle(Event::Continue);
         });
         if !told.is_empty() {

@@ -5,9 +5,7 @@ use chain_core::{
     units::Height,
 };
 
-use super::{
-    Action, BlockOutcome, BlockPlan, Engine, Event, Fatal, Now, OWN, Reply, Source, SubmitBlockError, TemplateError,
-};
+use super::{Action, BlockOutcome, BlockPlan, Engine, Event, Fatal, Now, OWN, Reply, SubmitBlockError, TemplateError};
 
 /// Blocks on demand, or why there are none, and what the engine wants done.
 pub type Mined<T> = (Result<T, TemplateError>, Vec<Action>);
@@ -21,7 +19,7 @@ impl Engine {
             Err(error) => return (Err(error), Vec::new()),
         };
         let hash = block.hash();
-        let mut actions = self.handle(Event::Block(OWN, Source::Local, block), now);
+        let mut actions = self.handle(Event::Block(OWN, block), now);
         let own = |action: &Action| matches!(action, Action::Reply(OWN, _));
         while !actions.iter().any(own) && self.continue_with(&mut actions, now) {}
         let reply = actions.iter().position(own).map(|at| actions.remove(at));
@@ -115,7 +113,7 @@ impl Engine {
                 Err(error) => return Ok(Err(error)),
             };
             let hash = block.hash();
-            let stored = self.chain.submit(OWN, Source::Local, block, &mut self.out)?;
+            let stored = self.chain.submit(OWN, block, &mut self.out)?;
             self.relay.on_stored(stored, &mut self.chain, &mut self.out);
             self.chain.pin(Some(hash));
             self.walk()?;

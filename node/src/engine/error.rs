@@ -22,14 +22,6 @@ pub enum SubmitBlockError {
     /// Its parent is unknown, and it is too large to be held until that comes.
     #[error("the parent {0} is unknown")]
     UnknownParent(BlockHash),
-    /// It forks off too far below the tip with too little work to be stored.
-    #[error("the block forks off at height {fork}, {behind} blocks below the tip, with too little work")]
-    TooLittleWork {
-        /// Height of the fork.
-        fork: Height,
-        /// Blocks from there to the tip.
-        behind: Height,
-    },
     /// The node could not read or write its own state; no peer's fault.
     #[error("the node failed: {0}")]
     Local(String),

@@ -22,15 +22,6 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PeerId(pub u64);
 
-/// Who handed something in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// RPC, the internal miner or the command line.
-    Local,
-    /// A peer, who may be to blame.
-    Peer(PeerId),
-}
-
 /// The time, in milliseconds since the Unix epoch. An argument everywhere: the engine has no clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Time(pub u64);
@@ -81,9 +72,9 @@ pub type Ticket = u64;
 #[derive(Clone, Debug)]
 pub enum Event {
     /// Submitted transactions; each gets its own reply.
-    Transactions(Vec<(Ticket, Source, Transaction)>),
+    Transactions(Vec<(Ticket, Transaction)>),
     /// A submitted block.
-    Block(Ticket, Source, Block),
+    Block(Ticket, Block),
     /// A peer did something.
     Peer(PeerId, PeerEvent),
     /// Time passed, until [`super::Engine::wake_at`] or about a second: retries what was held, expires what is old.

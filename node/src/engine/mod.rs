@@ -26,8 +26,8 @@ pub use dev::Mined;
 pub use error::{AcceptError, OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
     Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, FinalityInfo, GossipId, InboundId, NodeEvent, Now,
-    Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress, TestedTransaction, Ticket,
-    Time, TipStatus, Verdict,
+    Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, SyncProgress, TestedTransaction, Ticket, Time,
+    TipStatus, Verdict,
 };
 pub use plan::{BlockPlan, BlockTime, Content};
 pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest, tag};
@@ -127,8 +127,8 @@ impl Engine {
         let executes = !matches!(event, Event::Peer(..));
         match event {
             Event::Transactions(batch) => self.pool.submit_batch(batch, &mut self.chain, &mut self.out)?,
-            Event::Block(ticket, source, block) => {
-                let stored = self.chain.submit(ticket, source, block, &mut self.out)?;
+            Event::Block(ticket, block) => {
+                let stored = self.chain.submit(ticket, block, &mut self.out)?;
                 self.relay.on_stored(stored, &mut self.chain, &mut self.out);
             }
             Event::Peer(peer, event) => {

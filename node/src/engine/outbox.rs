@@ -1,14 +1,6 @@
 //! What an event makes the engine want done, and the time at which it is handled.
 
-use chain_core::error::RuleError;
-
-use super::{
-    error::SubmitBlockError,
-    event::{
-        Action, BlockOutcome, GossipId, InboundId, NodeEvent, Now, PeerAction, PeerId, Reply, Source, Ticket, Time,
-        Verdict,
-    },
-};
+use super::event::{Action, GossipId, InboundId, NodeEvent, Now, PeerAction, PeerId, Reply, Ticket, Time, Verdict};
 use crate::{offence::Offence, wire::Response};
 
 /// Actions in order. Parts put theirs in; the engine hands them out once an event is handled.
@@ -62,19 +54,6 @@ impl Outbox {
         self.actions.push(Action::Reply(ticket, reply));
     }
 
-    /// Replies to a submitted block; a peer that sent a block which breaks a rule is penalized.
-    pub(super) fn reply_block(
-        &mut self,
-        ticket: Ticket,
-        source: Source,
-        result: Result<BlockOutcome, SubmitBlockError>,
-    ) {
-        if let Err(SubmitBlockError::Rule(rule)) = &result {
-            self.penalize_source(source, rule);
-        }
-        self.reply(ticket, Reply::Block(result));
-    }
-
     pub(super) fn publish(&mut self, event: NodeEvent) {
         self.actions.push(Action::Publish(event));
     }
@@ -94,12 +73,5 @@ impl Outbox {
 
     pub(super) fn penalize(&mut self, peer: PeerId, offence: Offence) {
         self.tell(PeerAction::Penalize(peer, offence));
-    }
-
-    /// Penalizes the sender of a block that breaks a rule, if that is a peer.
-    pub(super) fn penalize_source(&mut self, source: Source, rule: &RuleError) {
-        if let Source::Peer(peer) = source {
-            self.penalize(peer, Offence::InvalidBlock(rule.clone()));
-        }
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use crate::engine::{PeerEvent, PeerId, Stopped};
+use crate::engine::{PeerEvent, PeerId};
 
 /// What one peer may have waiting for the engine beside responses, of which there are no more than our requests.
 pub const WAITING: usize = 16;
@@ -40,19 +40,6 @@ impl PeerLink {
         Self { peer, messages, permits: Arc::new(Semaphore::new(WAITING)) }
     }
 
-    /// Hands an event in, once there is room for it.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn send(&self, event: PeerEvent) -> Result<(), Stopped> {
-        let permit = if is_unasked(&event) {
-            Some(self.permits.clone().acquire_owned().await.map_err(|_| Stopped)?)
-        } else {
-            None
-        };
-        self.pass_on(event, permit)
-    }
-
     /// Hands an event in if there is room for it. [`PeerEvent::Connected`], [`PeerEvent::Disconnected`], [`PeerEvent::Missed`] and
     /// responses always have room.
     ///
@@ -66,12 +53,8 @@ impl PeerLink {
         } else {
             None
         };
-        self.pass_on(event, permit).map_err(|Stopped| Refused::Stopped)
-    }
-
-    fn pass_on(&self, event: PeerEvent, permit: Option<OwnedSemaphorePermit>) -> Result<(), Stopped> {
         let message = PeerMessage { peer: self.peer, event, _permit: permit };
-        self.messages.send(message).map_err(|_| Stopped)
+        self.messages.send(message).map_err(|_| Refused::Stopped)
     }
 }
 

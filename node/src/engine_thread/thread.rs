@@ -19,7 +19,7 @@ use tokio::{
 use super::{inbox::Inbox, link::PeerMessage};
 use crate::{
     engine::{
-        Action, BlockOutcome, ChainInfo, Engine, Event, LongPollId, NodeEvent, Now, PeerAction, Reply, Source,
+        Action, BlockOutcome, ChainInfo, Engine, Event, LongPollId, NodeEvent, Now, PeerAction, Reply,
         SubmitBlockError, SubmitError, Ticket, Time,
     },
     metrics,
@@ -197,14 +197,14 @@ impl Driver {
         let mut batch = Vec::new();
         for message in messages {
             if let Message::Transaction(transaction, reply) = message {
-                batch.push((self.ticket(Waiter::Transaction(reply)), Source::Local, transaction));
+                batch.push((self.ticket(Waiter::Transaction(reply)), transaction));
                 continue;
             }
             self.take_batch(&mut batch);
             match message {
                 Message::Block(block, reply) => {
                     let ticket = self.ticket(Waiter::Block(reply));
-                    self.handle(Event::Block(ticket, Source::Local, block));
+                    self.handle(Event::Block(ticket, block));
                 }
                 Message::Act(act) => {
                     let started = Instant::now();
@@ -236,7 +236,7 @@ impl Driver {
         self.take_batch(&mut batch);
     }
 
-    fn take_batch(&mut self, batch: &mut Vec<(Ticket, Source, Transaction)>) {
+    fn take_batch(&mut self, batch: &mut Vec<(Ticket, Transaction)>) {
         if !batch.is_empty() {
             self.handle(Event::Transactions(std::mem::take(batch)));
         }

@@ -9,7 +9,7 @@ use chain_core::{
     hash::TxId,
     transaction::{
         Transaction,
-        coin::{Coin, CoinTransaction, OutPoint},
+        coin::{Coin, CoinTransaction, Lock, OutPoint},
     },
     units::{Amount, Gas, Height},
 };
@@ -87,6 +87,12 @@ impl CoinEntry {
             Transaction::Coin(tx) => tx,
             _ => unreachable!("coin entries hold coin transactions"),
         }
+    }
+
+    /// Locks that it spends from or pays to, some perhaps twice.
+    pub(crate) fn locks(&self) -> impl Iterator<Item = Lock> {
+        let outputs = self.spent.iter().map(|coin| &coin.output).chain(&self.coin_transaction().outputs);
+        outputs.map(|output| output.lock)
     }
 
     /// Estimated memory: what it was decoded to, the graph and the indexes.

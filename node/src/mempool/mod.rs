@@ -13,7 +13,6 @@ mod coming;
 mod error;
 mod floor;
 mod limit;
-mod locks;
 mod query;
 mod rate;
 mod select;
@@ -36,14 +35,15 @@ use chain_core::{
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::StateView,
+    transaction::coin::Lock,
     units::{Gas, Height},
 };
+use std::collections::BTreeSet;
 
 use self::{
     accounts::{AccountEntry, AccountPool, OnChain, Sorted},
     coins::{CoinEntry, CoinPool},
     floor::Floor,
-    locks::LockIndex,
     types::Slot,
 };
 
@@ -80,7 +80,8 @@ pub struct Mempool {
     coins: CoinPool,
     accounts: AccountPool,
     by_txid: HashMap<TxId, Id>,
-    by_lock: LockIndex,
+    /// Coin transactions by the locks that they pay to or spend from.
+    by_lock: BTreeSet<(Lock, Slot)>,
     memory: usize,
     gas: u128,
     next_sequence: u64,
@@ -101,7 +102,7 @@ impl Mempool {
             coins,
             accounts,
             by_txid: HashMap::default(),
-            by_lock: LockIndex::default(),
+            by_lock: BTreeSet::new(),
             memory: 0,
             gas: 0,
             next_sequence: 0,
@@ -128,12 +129,7 @@ impl Mempool {
         let entry = self.coins.get(slot);
         self.memory += entry.memory();
         self.gas += u128::from(entry.own.gas);
-        for coin in &entry.spent {
-            self.by_lock.insert(coin.output.lock, slot);
-        }
-        for output in &entry.coin_transaction().outputs {
-            self.by_lock.insert(output.lock, slot);
-        }
+        self.by_lock.extend(entry.locks().map(|lock| (lock, slot)));
         self.by_txid.insert(txid, Id::Coin(slot));
         self.changes.push(Change::Added(txid));
         slot
@@ -186,12 +182,7 @@ impl Mempool {
     fn forget_coin(&mut self, slot: Slot, entry: &CoinEntry, reason: RemovalReason) {
         self.memory -= entry.memory();
         self.gas -= u128::from(entry.own.gas);
-        for coin in &entry.spent {
-            self.by_lock.remove(coin.output.lock, slot);
-        }
-        for output in &entry.coin_transaction().outputs {
-            self.by_lock.remove(output.lock, slot);
-        }
+        entry.locks().for_each(|lock| _ = self.by_lock.remove(&(lock, slot)));
         self.by_txid.remove(&entry.txid);
         self.changes.push(Change::Removed(entry.txid, reason));
     }

@@ -100,8 +100,8 @@ impl Mempool {
     /// What the pool gives to and takes from a lock.
     pub fn of_lock(&self, lock: &Lock) -> LockPending {
         let mut pending = LockPending::default();
-        for slot in self.by_lock.get(lock) {
-            let entry = self.coins.get(slot);
+        for (_, slot) in self.by_lock.range((*lock, Slot::MIN)..=(*lock, Slot::MAX)) {
+            let entry = self.coins.get(*slot);
             let tx = entry.coin_transaction();
             for (input, coin) in tx.inputs.iter().zip(&entry.spent) {
                 if coin.output.lock == *lock {

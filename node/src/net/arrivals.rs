@@ -8,6 +8,7 @@ use std::{
 };
 
 use super::address;
+use crate::throttle::Bucket;
 
 /// Connections that a host may open at once, and after how long it may open one more. Four nodes behind one address that lose their
 /// connections try again six times each in the first minute, and then once a minute.
@@ -17,22 +18,9 @@ const AGAIN: Duration = Duration::from_secs(4);
 /// any of them.
 const MOST: usize = 4_096;
 
-#[derive(Debug)]
-struct Host {
-    left: u32,
-    at: Instant,
-}
-
-impl Host {
-    fn left(&self, now: Instant) -> u32 {
-        let earned = now.saturating_duration_since(self.at).as_secs() / AGAIN.as_secs();
-        self.left.saturating_add(u32::try_from(earned).unwrap_or(AT_ONCE)).min(AT_ONCE)
-    }
-}
-
 /// Hosts that connected lately.
 #[derive(Debug, Default)]
-pub struct Arrivals(HashMap<IpAddr, Host>);
+pub struct Arrivals(HashMap<IpAddr, Bucket>);
 
 impl Arrivals {
     /// Whether a host may connect now.
@@ -49,12 +37,7 @@ impl Arrivals {
             let fullest = self.0.iter().max_by_key(|(_, host)| host.left(now)).map(|(ip, _)| *ip);
             fullest.filter(|_| self.0.len() >= MOST).and_then(|ip| self.0.remove(&ip));
         }
-        let host = self.0.entry(ip).or_insert(Host { left: AT_ONCE, at: now });
-        let left = host.left(now);
-        if left > host.left {
-            host.at = now;
-        }
-        host.left = left.saturating_sub(1);
+        self.0.entry(ip).or_insert_with(|| Bucket::new(AT_ONCE, AGAIN, now)).take(now);
     }
 }
 

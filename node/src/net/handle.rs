@@ -1,13 +1,14 @@
 //! What the rest of the node may ask the network.
 
 use libp2p::{Multiaddr, PeerId};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     bans::{Ban, Target},
     count::Traffic,
     farewell::Farewell,
+    listen,
     peers::PeerInfo,
     shell::{Command, Shell},
 };
@@ -80,7 +81,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
-        self.ask(Shell::infos).await
+        self.ask(|shell| shell.peers.infos(&mut shell.misbehaviour, Instant::now())).await
     }
 
     /// Inbound peers, outbound ones, and bans in force.
@@ -96,7 +97,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn farewells(&self) -> Result<Vec<Farewell>, Stopped> {
-        self.ask(|shell| shell.farewells()).await
+        self.ask(|shell| shell.farewells.list()).await
     }
 
     /// Addresses at which this node may be reached, its key included.
@@ -104,7 +105,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn addresses(&self) -> Result<Vec<Multiaddr>, Stopped> {
-        self.ask(|shell| shell.addresses()).await
+        self.ask(|shell| listen::addresses(&shell.swarm)).await
     }
 
     /// Stays connected with a node from now on.
@@ -151,7 +152,7 @@ impl NetHandle {
     pub async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
         // It has stopped already if nobody takes it.
-        if self.commands.send(Box::new(|shell| shell.stop(reply))).await.is_ok() {
+        if self.commands.send(Box::new(|shell| shell.stopped = Some(reply))).await.is_ok() {
             let _ = stopped.await;
         }
     }

@@ -157,7 +157,7 @@ fn forward_port(port: u16, commands: mpsc::WeakSender<Command>) -> impl FnOnce()
                     let address = Multiaddr::from(ip).with(Protocol::Tcp(port));
                     tracing::info!(%address, "the router forwards the port");
                     // The shell may have ended.
-                    let _ = commands.blocking_send(Box::new(|shell| shell.reachable(address)));
+                    let _ = commands.blocking_send(Box::new(|shell| shell.swarm.add_external_address(address)));
                 }
                 Err(error) => tracing::warn!("the router does not forward a port: {error}"),
             }

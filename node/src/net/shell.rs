@@ -33,11 +33,11 @@ use super::{
     gate::Evicted,
     gossip::{BlockGossip, Decoded},
     health::{self, Health},
-    listen::{self, Early},
+    listen::Early,
     misbehaviour::Misbehaviour,
     names::{Names, useless},
     news::News,
-    peers::{Origin, Peer, PeerInfo, Peers},
+    peers::{Origin, Peer, Peers},
     topic::TopicEvent,
 };
 use crate::{
@@ -191,7 +191,7 @@ impl Shell {
                 ..
             }) => {
                 tracing::info!(%address, "this node is reachable from outside");
-                self.reachable(address);
+                self.swarm.add_external_address(address);
             }
             _ => {}
         }
@@ -447,22 +447,6 @@ impl Shell {
 
 /// What the rest of the node asks for, by [`super::NetHandle`].
 impl Shell {
-    pub(super) fn infos(&mut self) -> Vec<PeerInfo> {
-        self.peers.infos(&mut self.misbehaviour, Instant::now())
-    }
-
-    pub(super) fn farewells(&self) -> Vec<Farewell> {
-        self.farewells.list()
-    }
-
-    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
-        listen::addresses(&self.swarm)
-    }
-
-    pub(super) fn reachable(&mut self, address: Multiaddr) {
-        self.swarm.add_external_address(address);
-    }
-
     pub(super) fn add_peer(&mut self, address: Multiaddr) {
         let (_, peer) = address::split(address.clone());
         self.dialer.name(address, true);
@@ -490,9 +474,5 @@ impl Shell {
 
     pub(super) fn bans(&self) -> Vec<(Target, Ban)> {
         self.swarm.behaviour().gate.bans.list(Moment::now())
-    }
-
-    pub(super) fn stop(&mut self, reply: oneshot::Sender<()>) {
-        self.stopped = Some(reply);
     }
 }

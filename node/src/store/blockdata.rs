@@ -82,18 +82,13 @@ fn get_storage_change(decoder: &mut Decoder<'_>) -> Result<StorageChange, Malfor
 /// What a block changed of accounts and slots, from [`write_undo`].
 pub fn read_changes(value: &[u8]) -> Result<(Vec<AccountChange>, Vec<StorageChange>), Malformed> {
     let mut decoder = Decoder::new(value);
-    skip_coins(&mut decoder)?;
+    decoder.list(get_coin)?;
+    decoder.list(Decoder::coin)?;
+    decoder.list(get_coin)?;
     let accounts = decoder.list(get_account_change)?;
     let storage = decoder.list(get_storage_change)?;
     decoder.end()?;
     Ok((accounts, storage))
-}
-
-fn skip_coins(decoder: &mut Decoder<'_>) -> Result<(), Malformed> {
-    decoder.find(|decoder| get_coin(decoder).map(|_| None::<()>))?;
-    decoder.find(|decoder| decoder.coin().map(|_| None::<()>))?;
-    decoder.find(|decoder| get_coin(decoder).map(|_| None::<()>))?;
-    Ok(())
 }
 
 /// Reads the coins that a block spends from [`write_undo`].

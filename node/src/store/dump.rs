@@ -2,9 +2,9 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::state::{Account, StateView};
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
-use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, schema};
+use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, read::read_rows, schema};
 
 /// An account with all that belongs to it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -54,15 +54,9 @@ impl Snapshot {
 
     /// The rows of a column; `None` if there are more than `most`.
     fn all_rows(&self, column: Column, most: usize) -> Result<Option<Vec<Row>>, StoreError> {
-        let (mut rows, mut fits) = (Vec::new(), true);
-        self.scan(column, &KeyRange::prefix(&[]), Order::Ascending, &mut |key, value| {
-            fits = rows.len() < most;
-            if !fits {
-                return ControlFlow::Break(());
-            }
-            rows.push((key.to_vec(), value.to_vec()));
-            ControlFlow::Continue(())
-        })?;
-        Ok(fits.then_some(rows))
+        let range = (&KeyRange::all(), Order::Ascending);
+        let row = |key: &[u8], value: &[u8]| Ok((key.to_vec(), value.to_vec()));
+        let rows = read_rows(self.kv(), column, range, most.saturating_add(1), row)?;
+        Ok((rows.len() <= most).then_some(rows))
     }
 }

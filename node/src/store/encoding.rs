@@ -152,19 +152,6 @@ impl<'a> Decoder<'a> {
         }
         Ok(items)
     }
-
-    /// Reads [`Encoder::list`] up to the first item of which `read` says something, and keeps none of it.
-    pub fn find<T>(
-        &mut self,
-        mut read: impl FnMut(&mut Self) -> Result<Option<T>, Malformed>,
-    ) -> Result<Option<T>, Malformed> {
-        for _ in 0..self.varint()? {
-            if let Some(found) = read(self)? {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
 }
 
 #[cfg(test)]
@@ -195,7 +182,6 @@ mod tests {
             let _ = Decoder::new(&bytes).word();
             let _ = Decoder::new(&bytes).bytes();
             let _ = Decoder::new(&bytes).list(Decoder::word);
-            let _ = Decoder::new(&bytes).find(|decoder| decoder.word().map(|_| None::<()>));
         }
     }
 }

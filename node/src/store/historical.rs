@@ -8,9 +8,9 @@ use chain_core::{
     trie::{Node, NodeKey},
     units::Height,
 };
-use std::{ops::ControlFlow, sync::Arc};
+use std::sync::Arc;
 
-use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, schema};
+use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, read::read_rows, schema};
 
 /// Accounts, storage and code after a block: the tip's, unless a later block changed them. Then the history row of the first of
 /// those blocks says what was there before. Coins and trie nodes it has only if the block is the tip.
@@ -50,12 +50,8 @@ impl HistoricalState {
         let key = |height: Height| [prefix, &height.to_be_bytes()].concat();
         // Behind the highest key of the prefix.
         let range = KeyRange { from: key(self.height + 1), to: Some([&key(Height::MAX)[..], &[0]].concat()) };
-        let mut found = None;
-        self.snapshot.scan(Column::History, &range, Order::Ascending, &mut |_, value| {
-            found = Some(value.to_vec());
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
+        let value = |_: &[u8], value: &[u8]| Ok(value.to_vec());
+        Ok(read_rows(self.snapshot.kv(), Column::History, (&range, Order::Ascending), 1, value)?.pop())
     }
 
     fn at_tip(&self) -> Result<&Snapshot, ViewError> {

@@ -8,7 +8,7 @@ use chain_core::{
     transaction::Transaction,
     trie::{EMPTY_ROOT, Nibbles, NodeKey},
 };
-use std::{collections::VecDeque, ops::ControlFlow, path::Path, sync::Arc};
+use std::{collections::VecDeque, path::Path, sync::Arc};
 
 use super::{
     Batch, BlockRef, Column, Durability, HeaderRecord, KeyRange, Kv, Order, Store, StoreConfig, StoreError, Totals,
@@ -20,7 +20,7 @@ use super::{
     history::History,
     memory::MemoryKv,
     pending_rows::PendingRows,
-    read::{read_headers, read_node, read_pruned},
+    read::{read_headers, read_node, read_pruned, read_rows},
     recent_hashes::{KEPT, RecentHashes},
     rocks::RocksKv,
     schema::{self, Identity, REBUILT_FROM, SCHEMA},
@@ -240,12 +240,8 @@ impl Opening<'_> {
     }
 
     fn has_rows(&self, column: Column) -> Result<bool, StoreError> {
-        let mut found = false;
-        self.kv.scan(column, &KeyRange::all(), Order::Ascending, &mut |_, _| {
-            found = true;
-            ControlFlow::Break(())
-        })?;
-        Ok(found)
+        let found = read_rows(&*self.kv, column, (&KeyRange::all(), Order::Ascending), 1, |_, _| Ok(()))?;
+        Ok(!found.is_empty())
     }
 
     /// Drops the state. A crash on the way is found by the row `rebuild`, and it begins again.

@@ -98,20 +98,18 @@ pub fn slot_key(address: &Address, slot: &U256) -> [u8; 52] {
 
 /// Shortens a lock for the index.
 pub fn lock_id(lock: &Lock) -> [u8; 16] {
-    let mut bytes = [0; 33];
-    let len = match lock {
-        Lock::Key(key) => put_lock(&mut bytes, 0, &key.0),
-        Lock::Account(address) => put_lock(&mut bytes, 1, address.as_slice()),
-        Lock::Policy(hash) => put_lock(&mut bytes, 2, hash),
-    };
-    let hash = sha256(&bytes[..len]);
+    let (tag, content) = lock_parts(lock);
+    let hash = sha256(&[&[tag], content].concat());
     std::array::from_fn(|index| hash[index])
 }
 
-fn put_lock(bytes: &mut [u8; 33], tag: u8, content: &[u8]) -> usize {
-    bytes[0] = tag;
-    bytes[1..=content.len()].copy_from_slice(content);
-    1 + content.len()
+/// A lock's kind and what it holds.
+fn lock_parts(lock: &Lock) -> (u8, &[u8]) {
+    match lock {
+        Lock::Key(key) => (0, &key.0),
+        Lock::Account(address) => (1, address.as_slice()),
+        Lock::Policy(hash) => (2, hash),
+    }
 }
 
 /// Prefix of a lock's history.
@@ -248,14 +246,7 @@ impl Encoder {
     pub fn coin(&mut self, coin: &Coin) {
         self.varint((u64::from(coin.height) << 1) | u64::from(coin.coinbase));
         self.varint(coin.output.amount.grains());
-        match &coin.output.lock {
-            Lock::Key(key) => self.tagged(0, &key.0),
-            Lock::Account(address) => self.tagged(1, address.as_slice()),
-            Lock::Policy(hash) => self.tagged(2, hash),
-        }
-    }
-
-    fn tagged(&mut self, tag: u8, content: &[u8]) {
+        let (tag, content) = lock_parts(&coin.output.lock);
         self.byte(tag);
         self.raw(content);
     }

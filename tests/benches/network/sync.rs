@@ -1,7 +1,7 @@
 //! Syncing from three peers, beside replaying the same blocks from the node's own disk.
 
 use cairn_node::{
-    engine::{Engine, EngineConfig, Event, Source, Time},
+    engine::{Engine, EngineConfig, Event, Time},
     store::{Store, StoreConfig},
 };
 use cairn_tests::{Load, Node, NodeOptions, binary, chain_file, wait_for};
@@ -49,7 +49,7 @@ fn fill(datadir: &Path, load: &Load) {
     let mut engine = Engine::open(store, load.spec.clone(), EngineConfig::default()).expect("a new chain opens");
     for block in &load.blocks {
         let now = Time(u64::from(block.header.time) * 1_000);
-        engine.handle(Event::Block(0, Source::Local, block.clone()), now);
+        engine.handle(Event::Block(0, block.clone()), now);
     }
     engine.handle(Event::Shutdown, Time::default());
 }

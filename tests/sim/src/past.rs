@@ -3,7 +3,7 @@
 
 use cairn_lab::random::Random;
 use cairn_node::{
-    engine::{Engine, Event, Source, Time},
+    engine::{Engine, Event, Time},
     store::memory::MemoryKv,
 };
 use chain_core::block::Block;
@@ -92,7 +92,7 @@ impl Past {
 }
 
 fn take(engine: &mut Engine, block: Block, now: Time) {
-    engine.handle(Event::Block(0, Source::Local, block), now);
+    engine.handle(Event::Block(0, block), now);
     engine.handle(Event::Continue, now);
 }
 

@@ -11,19 +11,15 @@ use chain_core::{
     error::RuleError,
     hash::BlockHash,
     headers::{HeaderError, Status},
-    units::Height,
     work::pow::{check_pow, target},
 };
 
 use super::{Chain, Stored, Undecided};
 use crate::{
-    engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, Source, SubmitBlockError, Ticket, error::Judged},
+    engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, SubmitBlockError, Ticket, error::Judged},
     metrics::{Stage, timed},
     store::{BlockRef, HeaderRecord, Verdict},
 };
-
-/// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
-const STALE: Height = 288;
 
 /// The state of a block that was not refused.
 enum Taken {
@@ -44,25 +40,19 @@ pub(crate) struct Accepted {
 
 impl Chain {
     /// Accepts a submitted block, and the held ones that waited for it.
-    pub(crate) fn submit(
-        &mut self,
-        ticket: Ticket,
-        source: Source,
-        block: Block,
-        out: &mut Outbox,
-    ) -> Result<Stored, Fatal> {
+    pub(crate) fn submit(&mut self, ticket: Ticket, block: Block, out: &mut Outbox) -> Result<Stored, Fatal> {
         let (hash, mut stored) = (block.hash(), Stored::new());
-        let taken = self.accept_block(source, block, &mut stored, out).inspect_err(|Fatal(message)| {
+        let taken = self.accept_block(block, &mut stored, out).inspect_err(|Fatal(message)| {
             let error = SubmitBlockError::Local(message.clone());
             out.reply(ticket, Reply::Block(Err(error)));
         });
         match taken? {
             Ok(Taken::Stored) => {
-                self.undecided.push(Undecided { ticket, source, hash, fault: None });
+                self.undecided.push(Undecided { ticket, hash, fault: None });
                 self.accept_children(hash, &mut stored, out)?;
             }
-            Ok(Taken::Done(outcome)) => out.reply_block(ticket, source, Ok(outcome)),
-            Err(error) => out.reply_block(ticket, source, Err(error)),
+            Ok(Taken::Done(outcome)) => out.reply(ticket, Reply::Block(Ok(outcome))),
+            Err(error) => out.reply(ticket, Reply::Block(Err(error))),
         }
         Ok(stored)
     }
@@ -88,12 +78,9 @@ impl Chain {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for held in self.held.children_of(&parent) {
-                let hash = held.block.hash();
-                match self.accept_block(held.source, held.block, stored, out)? {
-                    Ok(Taken::Stored) => parents.push(hash),
-                    Ok(Taken::Done(_)) => {}
-                    Err(SubmitBlockError::Rule(rule)) => out.penalize_source(held.source, &rule),
-                    Err(_) => {}
+                let hash = held.hash();
+                if let Ok(Taken::Stored) = self.accept_block(held, stored, out)? {
+                    parents.push(hash);
                 }
             }
         }
@@ -105,24 +92,15 @@ impl Chain {
         let mut stored = Stored::new();
         let limit = out.wall().seconds().saturating_add(u64::from(self.spec.max_future));
         for held in self.held.due(u32::try_from(limit).unwrap_or(u32::MAX)) {
-            let hash = held.block.hash();
-            match self.accept_block(held.source, held.block, &mut stored, out)? {
-                Ok(Taken::Stored) => self.accept_children(hash, &mut stored, out)?,
-                Ok(Taken::Done(_)) => {}
-                Err(SubmitBlockError::Rule(rule)) => out.penalize_source(held.source, &rule),
-                Err(_) => {}
+            let hash = held.hash();
+            if let Ok(Taken::Stored) = self.accept_block(held, &mut stored, out)? {
+                self.accept_children(hash, &mut stored, out)?;
             }
         }
         Ok(stored)
     }
 
-    fn accept_block(
-        &mut self,
-        source: Source,
-        block: Block,
-        stored: &mut Stored,
-        out: &mut Outbox,
-    ) -> Judged<Taken, SubmitBlockError> {
+    fn accept_block(&mut self, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken, SubmitBlockError> {
         let hash = block.hash();
         match self.tree.get(&hash).map(|info| info.status) {
             Some(Status::Invalid) => return Ok(Err(SubmitBlockError::KnownInvalid(hash))),
@@ -132,9 +110,9 @@ impl Chain {
                 if self.held.contains(&hash, block.header.time) {
                     return Ok(Ok(Taken::Done(BlockOutcome::Known)));
                 }
-                match self.insert_header_of(source, hash, &block, out.wall().seconds()) {
+                match self.insert_header_of(hash, &block, out.wall().seconds()) {
                     Ok(None) => {}
-                    Ok(Some(outcome)) => return Ok(self.hold(outcome, hash, source, block)),
+                    Ok(Some(outcome)) => return Ok(self.hold(outcome, hash, block)),
                     Err(error) => return Ok(Err(error)),
                 }
             }
@@ -145,15 +123,11 @@ impl Chain {
     /// Puts a block's header into the tree; returns the outcome if the block is to be held instead.
     fn insert_header_of(
         &mut self,
-        source: Source,
         hash: BlockHash,
         block: &Block,
         now: u64,
     ) -> Result<Option<BlockOutcome>, SubmitBlockError> {
         let header = &block.header;
-        if let (Source::Peer(_), Some(parent)) = (source, self.tree.get(&header.prev)) {
-            self.check_worth(parent.hash)?;
-        }
         match self.tree.insert(header, now) {
             Ok(_) | Err(HeaderError::Duplicate(_)) => Ok(None),
             Err(HeaderError::UnknownParent(_)) => {
@@ -167,34 +141,14 @@ impl Chain {
         }
     }
 
-    /// Whether a branch on this block could still matter: what forks off far below the tip may fill no disk.
-    fn check_worth(&self, parent: BlockHash) -> Result<(), SubmitBlockError> {
-        let tip = self.store.tip();
-        let fork = self.tree.fork_point(&parent, &tip.hash).and_then(|fork| self.tree.get(&fork));
-        let (Some(fork), Some(parent), Some(best)) = (fork, self.tree.get(&parent), self.tree.get(&tip.hash)) else {
-            return Ok(());
-        };
-        let behind = tip.height - fork.height;
-        if behind > STALE && parent.work < best.work {
-            return Err(SubmitBlockError::TooLittleWork { fork: fork.height, behind });
-        }
-        Ok(())
-    }
-
-    fn hold(
-        &mut self,
-        outcome: BlockOutcome,
-        hash: BlockHash,
-        source: Source,
-        block: Block,
-    ) -> Result<Taken, SubmitBlockError> {
+    fn hold(&mut self, outcome: BlockOutcome, hash: BlockHash, block: Block) -> Result<Taken, SubmitBlockError> {
         // BLK-3: a wrong body under this header must not keep the right one out. Whatever else shows without the parent, too.
         let checked = check_block(&self.spec, block).map_err(|(_, rule)| rule)?;
         let (bytes, block) = (checked.size(), checked.into_block());
         let parent = block.header.prev;
         let held = match outcome {
-            BlockOutcome::Future => self.held.hold_future(hash, source, block, bytes),
-            _ => self.held.hold_orphan(hash, source, block, bytes),
+            BlockOutcome::Future => self.held.hold_future(hash, block, bytes),
+            _ => self.held.hold_orphan(hash, block, bytes),
         };
         if held { Ok(Taken::Done(outcome)) } else { Err(SubmitBlockError::UnknownParent(parent)) }
     }

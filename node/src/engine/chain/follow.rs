@@ -14,7 +14,7 @@ use chain_core::{
 
 use super::{Chain, Undecided};
 use crate::{
-    engine::{BlockOutcome, Fatal, Outbox, SubmitBlockError, SyncProgress, Time, error::Judged},
+    engine::{BlockOutcome, Fatal, Outbox, Reply, SubmitBlockError, SyncProgress, Time, error::Judged},
     mempool::Mempool,
     metrics::{Stage, timed},
     store::{BlockRef, Disconnected, StoreError},
@@ -254,7 +254,7 @@ impl Chain {
         let far_behind = self.is_far_behind(out.steady()) && !self.is_reorganising();
         let told = if far_behind { self.store.tip().hash } else { self.told };
         for undecided in std::mem::take(&mut self.undecided) {
-            let Undecided { ticket, source, hash, fault } = undecided;
+            let Undecided { ticket, hash, fault } = undecided;
             let invalid = self.tree.get(&hash).is_none_or(|info| info.status == Status::Invalid);
             let result = if let Some(rule) = fault {
                 Err(rule.into())
@@ -265,10 +265,10 @@ impl Chain {
             } else if settled && !self.tree.is_ancestor(&hash, &self.store.tip().hash) {
                 Ok(BlockOutcome::SideBranch)
             } else {
-                self.undecided.push(Undecided { ticket, source, hash, fault: None });
+                self.undecided.push(Undecided { ticket, hash, fault: None });
                 continue;
             };
-            out.reply_block(ticket, source, result);
+            out.reply(ticket, Reply::Block(result));
         }
     }
 
@@ -276,7 +276,7 @@ impl Chain {
     pub(crate) fn give_up(&mut self, message: &str, out: &mut Outbox) {
         for undecided in std::mem::take(&mut self.undecided) {
             let error = SubmitBlockError::Local(message.to_owned());
-            out.reply_block(undecided.ticket, undecided.source, Err(error));
+            out.reply(undecided.ticket, Reply::Block(Err(error)));
         }
     }
 }

@@ -4,8 +4,6 @@ use alloy_primitives::map::HashMap;
 use chain_core::{block::Block, hash::BlockHash};
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::engine::Source;
-
 /// Most blocks of each kind.
 const MOST: usize = 64;
 
@@ -14,9 +12,8 @@ const MOST_BYTES: usize = 64 << 20;
 
 /// A block that is held.
 #[derive(Clone, Debug)]
-pub(super) struct HeldBlock {
-    pub(super) source: Source,
-    pub(super) block: Block,
+struct HeldBlock {
+    block: Block,
     bytes: usize,
 }
 
@@ -40,14 +37,14 @@ impl Held {
     }
 
     /// Holds a block whose parent is unknown; the oldest are evicted. Returns whether it is held.
-    pub(super) fn hold_orphan(&mut self, hash: BlockHash, source: Source, block: Block, bytes: usize) -> bool {
+    pub(super) fn hold_orphan(&mut self, hash: BlockHash, block: Block, bytes: usize) -> bool {
         if bytes > MOST_BYTES {
             return false;
         }
         self.by_parent.entry(block.header.prev).or_default().push(hash);
         self.arrivals.push_back(hash);
         self.orphan_bytes += bytes;
-        self.orphans.insert(hash, HeldBlock { source, block, bytes });
+        self.orphans.insert(hash, HeldBlock { block, bytes });
         while self.orphans.len() > MOST || self.orphan_bytes > MOST_BYTES {
             let Some(oldest) = self.arrivals.pop_front() else { break };
             self.forget_orphan(&oldest);
@@ -69,18 +66,18 @@ impl Held {
     }
 
     /// Takes out the blocks that waited for this parent.
-    pub(super) fn children_of(&mut self, parent: &BlockHash) -> Vec<HeldBlock> {
+    pub(super) fn children_of(&mut self, parent: &BlockHash) -> Vec<Block> {
         let hashes = self.by_parent.get(parent).cloned().unwrap_or_default();
-        let children = hashes.iter().filter_map(|hash| self.forget_orphan(hash)).collect();
+        let children = hashes.iter().filter_map(|hash| self.forget_orphan(hash)).map(|held| held.block).collect();
         self.arrivals.retain(|hash| self.orphans.contains_key(hash));
         children
     }
 
     /// Holds a block whose time is ahead of ours; those furthest ahead are evicted. Returns whether it is held.
-    pub(super) fn hold_future(&mut self, hash: BlockHash, source: Source, block: Block, bytes: usize) -> bool {
+    pub(super) fn hold_future(&mut self, hash: BlockHash, block: Block, bytes: usize) -> bool {
         let key = (block.header.time, hash);
         self.future_bytes += bytes;
-        self.future.insert(key, HeldBlock { source, block, bytes });
+        self.future.insert(key, HeldBlock { block, bytes });
         while self.future.len() > MOST || self.future_bytes > MOST_BYTES {
             let Some((_, furthest)) = self.future.pop_last() else { break };
             self.future_bytes -= furthest.bytes;
@@ -89,12 +86,12 @@ impl Held {
     }
 
     /// Takes out the blocks whose time is at most this.
-    pub(super) fn due(&mut self, time: u32) -> Vec<HeldBlock> {
+    pub(super) fn due(&mut self, time: u32) -> Vec<Block> {
         let mut due = Vec::new();
         while let Some(entry) = self.future.first_entry().filter(|entry| entry.key().0 <= time) {
             let held = entry.remove();
             self.future_bytes -= held.bytes;
-            due.push(held);
+            due.push(held.block);
         }
         due
     }

@@ -23,7 +23,7 @@ use chain_core::{
 use std::{collections::HashMap, sync::Arc};
 
 use self::{held::Held, ready::Ready};
-use super::{Fatal, OpenError, PeerId, Source, Ticket, Time, verify::Verifier};
+use super::{Fatal, OpenError, PeerId, Ticket, Time, verify::Verifier};
 use crate::{
     finality::{Finality, MemberKey},
     metrics::{Stage, timed},
@@ -62,7 +62,6 @@ pub struct Chain {
 /// A submitted block that is stored but neither connected nor found invalid nor left on a side branch yet.
 struct Undecided {
     ticket: Ticket,
-    source: Source,
     hash: BlockHash,
     fault: Option<RuleError>,
 }

@@ -1,7 +1,7 @@
 //! Submitting transactions: in batches, so that all cores verify while one thread keeps the pool.
 
 use chain_core::{
-    error::{Penalty, RuleError},
+    error::RuleError,
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::StateView,
@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::Pool;
 use crate::{
-    engine::{Chain, Fatal, Now, Offence, Outbox, Reply, Source, TestedTransaction, Ticket, verify::Verifier},
+    engine::{Chain, Fatal, Now, Outbox, Reply, TestedTransaction, Ticket, verify::Verifier},
     mempool::{ChainPoint, InFlight, Mempool, Prepared, Staged, SubmitError},
     metrics,
     store::Store,
@@ -25,26 +25,21 @@ impl Pool {
     /// Submits transactions and answers each.
     pub(crate) fn submit_batch(
         &mut self,
-        batch: Vec<(Ticket, Source, Transaction)>,
+        batch: Vec<(Ticket, Transaction)>,
         chain: &mut Chain,
         out: &mut Outbox,
     ) -> Result<(), Fatal> {
-        let (senders, transactions): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|(ticket, source, transaction)| ((ticket, source), Arc::new(transaction))).unzip();
+        let (tickets, transactions): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|(ticket, transaction)| (ticket, Arc::new(transaction))).unzip();
         let results = match self.submit(transactions, chain, out.now()) {
             Ok(results) => results,
             Err(Fatal(message)) => {
                 let refusal = || Reply::Transaction(Err(SubmitError::Local(message.clone())));
-                senders.iter().for_each(|(ticket, _)| out.reply(*ticket, refusal()));
+                tickets.iter().for_each(|ticket| out.reply(*ticket, refusal()));
                 return Err(Fatal(message));
             }
         };
-        for ((ticket, source), result) in senders.into_iter().zip(results) {
-            if let (Err(SubmitError::Rule(rule)), Source::Peer(peer)) = (&result, source)
-                && rule.penalty() != Penalty::None
-            {
-                out.penalize(peer, Offence::InvalidTransaction(rule.clone()));
-            }
+        for (ticket, result) in tickets.into_iter().zip(results) {
             out.reply(ticket, Reply::Transaction(result));
         }
         Ok(())

@@ -19,7 +19,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     engine::{
-        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
+        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, SubmitBlockError,
         SubmitError, Template, TemplateRequest, Time, VerifyConfig,
     },
     finality::{MemberKey, Record},
@@ -204,12 +204,8 @@ impl Kit {
     }
 
     pub(crate) fn take(&mut self, block: Block) -> Result<BlockOutcome, SubmitBlockError> {
-        self.take_from(Source::Local, block)
-    }
-
-    pub(crate) fn take_from(&mut self, source: Source, block: Block) -> Result<BlockOutcome, SubmitBlockError> {
         self.tickets += 1;
-        match self.handle(Event::Block(self.tickets, source, block)).pop() {
+        match self.handle(Event::Block(self.tickets, block)).pop() {
             Some(Reply::Block(result)) => result,
             other => panic!("no answer to a block but {other:?}"),
         }
@@ -230,7 +226,7 @@ impl Kit {
     }
 
     pub(crate) fn submit_all(&mut self, transactions: Vec<Transaction>) -> Vec<Result<TxId, SubmitError>> {
-        let batch = transactions.into_iter().map(|transaction| (0, Source::Local, transaction)).collect();
+        let batch = transactions.into_iter().map(|transaction| (0, transaction)).collect();
         let answer = |reply| match reply {
             Reply::Transaction(result) => result,
             Reply::Block(_) => panic!("a block's answer to a transaction"),

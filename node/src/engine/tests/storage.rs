@@ -2,7 +2,7 @@
 
 use super::kit::{FEE, Kit, Tx, reroot};
 use crate::{
-    engine::{Action, BlockOutcome, Event, NodeEvent, PeerId, Reply, Source, SubmitBlockError, SubmitError},
+    engine::{Action, BlockOutcome, Event, NodeEvent, Reply, SubmitBlockError, SubmitError},
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
 use chain_core::{block::check::check_block, transaction::Transaction, units::Amount};
@@ -45,7 +45,7 @@ fn a_full_disk_stops_the_engine_and_blames_nobody() {
     kit.mine();
     let block = kit.block_with(|_| {});
     kit.kv.set_faults(Faults { writes_left: Some(0), unreadable: false });
-    let refused = kit.take_from(Source::Peer(PeerId(3)), block.clone());
+    let refused = kit.take(block.clone());
     assert!(refused.is_err());
     assert!(kit.penalties.is_empty());
     assert_eq!(kit.fatal, Some(StoreError::NoSpace.to_string()));
@@ -70,7 +70,7 @@ fn an_unreadable_disk_blames_no_transaction() {
     kit.restart();
     kit.kv.set_faults(Faults { writes_left: None, unreadable: true });
     let tx = kit.send(40, FEE);
-    let replies = kit.handle(Event::Transactions(vec![(1, Source::Peer(PeerId(9)), Transaction::Coin(tx))]));
+    let replies = kit.handle(Event::Transactions(vec![(1, Transaction::Coin(tx))]));
     assert!(kit.fatal.is_some());
     assert!(kit.penalties.is_empty());
     let local = |reply: &Reply| matches!(reply, Reply::Transaction(Err(SubmitError::Stopped | SubmitError::Local(_))));
@@ -111,7 +111,7 @@ fn a_better_branch_from_below_the_pruned_blocks_stops_the_engine_and_says_what_t
     kit.mine_many(80);
     assert_eq!(kit.engine.chain_info().pruned, 64);
     for block in other.mine_many(81) {
-        let _ = kit.take_from(Source::Peer(PeerId(3)), block);
+        let _ = kit.take(block);
     }
     let said = kit.fatal.expect("the branch cannot be followed");
     assert!(said.contains("at height 64 was pruned: this node keeps only blocks above height 64"), "{said}");
@@ -191,7 +191,7 @@ fn a_deep_reorganisation_keeps_little_in_memory_answers_in_between_and_outlives_
     }
     let told = kit.tip();
     kit.events.clear();
-    let mut actions = kit.engine.handle(Event::Block(7, Source::Local, last), kit.now);
+    let mut actions = kit.engine.handle(Event::Block(7, last), kit.now);
     let (mut slices, mut lowest) = (0, kit.height());
     while kit.tip() != twin.tip() {
         assert!(actions.iter().any(|action| matches!(action, Action::Continue)), "it goes on by itself");
@@ -201,7 +201,7 @@ fn a_deep_reorganisation_keeps_little_in_memory_answers_in_between_and_outlives_
         assert!(kit.engine.store().dirty_blocks() <= DIRTY);
         // Calls in between are answered.
         let payment = kit.send(150 + slices, FEE);
-        let answers = kit.engine.handle(Event::Transactions(vec![(9, Source::Local, Tx::from(&payment).0)]), kit.now);
+        let answers = kit.engine.handle(Event::Transactions(vec![(9, Tx::from(&payment).0)]), kit.now);
         assert!(
             answers.iter().any(|action| matches!(action, Action::Reply(9, Reply::Transaction(Ok(_))))),
             "{answers:?}"

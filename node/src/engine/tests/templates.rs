@@ -19,7 +19,7 @@ use secp256k1::{
 use super::kit::{FEE, GWEI, Kit, made, pay, secret, solved, spec, transfer_fields};
 use crate::{
     engine::{
-        BlockOutcome, BlockPlan, BlockTime, Content, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError,
+        BlockOutcome, BlockPlan, BlockTime, Content, Engine, EngineConfig, Event, NodeEvent, TemplateError,
         TemplateRequest, Time, tag,
     },
     mempool::MempoolConfig,
@@ -136,7 +136,7 @@ fn a_template_is_on_the_tip_though_many_blocks_are_still_to_be_connected() {
         assert_eq!(kit.take(block.clone()).unwrap(), BlockOutcome::Orphan);
     }
     assert_eq!(kit.template().height, 1);
-    kit.engine.handle(Event::Block(1, Source::Local, blocks[0].clone()), kit.now);
+    kit.engine.handle(Event::Block(1, blocks[0].clone()), kit.now);
     let tip = kit.height();
     assert!(tip > 0 && tip < 64, "{tip}");
     assert_eq!((kit.template().height, kit.template().longpoll.parent), (tip + 1, kit.tip()));

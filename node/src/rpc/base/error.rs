@@ -194,7 +194,6 @@ impl From<SubmitBlockError> for RpcError {
             SubmitBlockError::Rule(rule) => rejected("invalid", rule),
             SubmitBlockError::KnownInvalid(_) => rejected("invalid", error),
             SubmitBlockError::UnknownParent(_) => rejected("missing", error),
-            SubmitBlockError::TooLittleWork { .. } => rejected("policy", error),
             SubmitBlockError::Local(message) => internal(message),
             SubmitBlockError::Stopped => Stopped.into(),
         }

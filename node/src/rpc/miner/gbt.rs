@@ -209,7 +209,7 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
         }
         Ok(BlockOutcome::Known) => "duplicate",
         Ok(BlockOutcome::SideBranch) if on_tip => "inconclusive",
-        Ok(BlockOutcome::SideBranch) | Err(SubmitBlockError::TooLittleWork { .. }) => "stale-prevblk",
+        Ok(BlockOutcome::SideBranch) => "stale-prevblk",
         Ok(BlockOutcome::Orphan) | Err(SubmitBlockError::UnknownParent(_)) => "bad-prevblk",
         Ok(BlockOutcome::Future) => "time-too-new",
         Err(SubmitBlockError::KnownInvalid(_)) => "duplicate-invalid",

@@ -1,7 +1,7 @@
 //! An engine that is connected with nobody: where attackers mine in secret.
 
 use cairn_node::{
-    engine::{Action, Engine, Event, Source, Time},
+    engine::{Action, Engine, Event, Time},
     store::BlockRef,
 };
 use chain_core::{U256, block::Block, hash::BlockHash, transaction::Transaction, units::Height};
@@ -46,12 +46,12 @@ impl Lab {
 
     /// Takes a block in.
     pub fn take(&mut self, block: Block, now: Time) {
-        self.handle(Event::Block(0, Source::Local, block), now);
+        self.handle(Event::Block(0, block), now);
     }
 
     /// Takes a transaction in.
     pub fn pay(&mut self, transaction: Transaction, now: Time) {
-        self.handle(Event::Transactions(vec![(0, Source::Local, transaction)]), now);
+        self.handle(Event::Transactions(vec![(0, transaction)]), now);
     }
 
     fn handle(&mut self, event: Event, now: Time) {

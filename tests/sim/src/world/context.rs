@@ -2,7 +2,7 @@
 
 use cairn_lab::random::Random;
 use cairn_node::{
-    engine::{Engine, Event, InboundId, PeerAction, PeerEvent, PeerId, RequestId, Source, Time},
+    engine::{Engine, Event, InboundId, PeerAction, PeerEvent, PeerId, RequestId, Time},
     wire::{CompactBlock, Request, Response},
 };
 use chain_core::{block::Block, transaction::Transaction};
@@ -156,7 +156,7 @@ impl Context<'_> {
 
     /// Hands a block to any node, as a miner without a node of its own does.
     pub fn submit_at(&mut self, node: usize, block: Block) {
-        self.later.push(Later::Event(node, Event::Block(MINED, Source::Local, block)));
+        self.later.push(Later::Event(node, Event::Block(MINED, block)));
     }
 
     /// Hands a transaction to the own engine, as a user of the node would.
@@ -166,12 +166,12 @@ impl Context<'_> {
 
     /// Hands a transaction to any node, as a wallet does.
     pub fn pay_at(&mut self, node: usize, transaction: Transaction) {
-        self.later.push(Later::Event(node, Event::Transactions(vec![(ATTACKER, Source::Local, transaction)])));
+        self.later.push(Later::Event(node, Event::Transactions(vec![(ATTACKER, transaction)])));
     }
 
     /// Hands transactions to any node, all in one call.
     pub fn pay_all_at(&mut self, node: usize, transactions: Vec<Transaction>) {
-        let batch = transactions.into_iter().map(|transaction| (ATTACKER, Source::Local, transaction)).collect();
+        let batch = transactions.into_iter().map(|transaction| (ATTACKER, transaction)).collect();
         self.later.push(Later::Event(node, Event::Transactions(batch)));
     }
 

@@ -1,6 +1,6 @@
 //! Payments, and how a history ends: the network becomes good, everybody must agree, and the books are audited.
 
-use cairn_node::engine::{Engine, Event, Source};
+use cairn_node::engine::{Engine, Event};
 use chain_core::{hash::TxId, transaction::Transaction};
 use std::collections::HashSet;
 
@@ -59,7 +59,7 @@ impl World {
 
     fn hand_in(&mut self, node: usize, transaction: Transaction) {
         self.stats.transactions.0 += 1;
-        self.handle(node, Event::Transactions(vec![(PAID, Source::Local, transaction)]));
+        self.handle(node, Event::Transactions(vec![(PAID, transaction)]));
     }
 
     /// A node took a payment.
@@ -214,7 +214,7 @@ impl World {
         let Ok(mut fresh) = open(&Default::default(), &self.chain, &self.plan, 0, None) else { return };
         let now = self.clock(0);
         for block in blocks {
-            fresh.handle(Event::Block(0, Source::Local, block), now);
+            fresh.handle(Event::Block(0, block), now);
         }
         fresh.handle(Event::Continue, now);
         if fresh.store().tip() != tip {

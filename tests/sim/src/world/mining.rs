@@ -1,7 +1,7 @@
 //! Miners. Finding a block takes an exponential time, whose mean is the hash rate's; it begins anew with each tip, which
 //! changes nothing, for such times have no memory.
 
-use cairn_node::engine::{Event, Source, TemplateError};
+use cairn_node::engine::{Event, TemplateError};
 use chain_core::{block::Block, transaction::coin::OutPoint};
 
 use super::{Happening, Phase, World, driver::MINED, links::name};
@@ -100,7 +100,7 @@ impl World {
         self.note_find(node, &block);
         let block = self.filter(node, block, |strategy, context, block| strategy.found(context, block));
         if let Some(block) = block {
-            self.handle(node, Event::Block(MINED, Source::Local, block));
+            self.handle(node, Event::Block(MINED, block));
         }
     }
 

@@ -2,9 +2,7 @@
 
 use super::net::Net;
 use crate::{
-    engine::{
-        Action, Engine, Event, InboundId, Payer, PeerAction, PeerEvent, PeerId, Side, Source, Time, tests::kit::Kit,
-    },
+    engine::{Action, Engine, Event, InboundId, Payer, PeerAction, PeerEvent, PeerId, Side, Time, tests::kit::Kit},
     wire::{Request, Response},
 };
 
@@ -92,7 +90,7 @@ fn a_node_on_its_way_to_a_better_branch_shows_the_chain_that_it_told() {
         node.take(block).unwrap();
     }
     let (told, status, now) = (node.tip(), node.engine.status(), node.now);
-    node.engine.handle(Event::Block(7, Source::Local, last), now);
+    node.engine.handle(Event::Block(7, last), now);
     assert!(node.engine.chain().is_reorganising() && node.height() < 200);
     let engine = &mut node.engine;
     step(engine, PeerEvent::Connected(Side::Inbound, Payer(5)), now);
