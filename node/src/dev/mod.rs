@@ -143,9 +143,16 @@ impl Accounts {
         if let Some(key) = self.key(from) {
             return Some(AccountTransaction::sign(fields, &key));
         }
-        let impersonated = self.impersonated.lock();
-        let may_send = self.impersonates && (impersonated.all || impersonated.some.contains(from));
-        may_send.then(|| AccountTransaction::naming(fields, *from))
+        let may_send = {
+            let impersonated = self.impersonated.lock();
+            impersonated.all || impersonated.some.contains(from)
+        };
+        if may_send { self.unsigned(from, fields) } else { None }
+    }
+
+    /// A transaction of any account without a signature (DEV-2); `None` where there are none.
+    pub fn unsigned(&self, from: &Address, fields: Fields) -> Option<Result<AccountTransaction, RuleError>> {
+        self.impersonates.then(|| AccountTransaction::naming(fields, *from))
     }
 
     /// Signs a hash: `r`, `s` and 27 or 28. `None` if the key is not known.

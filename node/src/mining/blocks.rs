@@ -52,16 +52,15 @@ impl Mining {
         demand.offset
     }
 
-    /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's.
-    pub fn increase_time(&self, seconds: u32) -> i64 {
+    /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's, or `None` if headers cannot say that
+    /// time.
+    pub fn increase_time(&self, seconds: u32) -> Option<i64> {
         // Blocks that follow each other fast are ahead of the clock: each is at least a second later than its parent.
         let tip = self.engine.chain_info().header.time;
         let mut demand = self.demand.lock();
-        if demand.time() < tip {
-            demand.set_time(tip);
-        }
-        demand.offset = demand.offset.saturating_add(seconds.into());
-        demand.offset
+        let time = demand.time().max(tip).checked_add(seconds)?;
+        demand.set_time(time);
+        Some(demand.offset)
     }
 
     /// The time of the next block, from which the clock then goes on.
@@ -135,6 +134,7 @@ impl Mining {
     /// [`TemplateError`].
     pub async fn mine_apart(&self, count: u32, seconds: u32, first: First) -> Result<(), TemplateError> {
         if first == First::Apart {
+            // Who asks has made sure that there is such a time.
             self.increase_time(seconds);
         }
         for index in 0..count {

@@ -17,7 +17,7 @@ const NAMESPACES: [(&str, &[&[&[Method]]]); 14] = [
     ("dev", &[dev::TABLES]),
     ("devnet", &[&[devnet::METHODS]]),
     ("erigon", &[&[ots::ERIGON]]),
-    ("eth", &[eth::TABLES, pubsub::ETH]),
+    ("eth", &[eth::TABLES, pubsub::ETH, &[ots::ETH]]),
     ("miner", &[&[miner::METHODS, miner::GBT]]),
     ("net", &[&[net::METHODS]]),
     ("ots", &[ots::TABLES]),

@@ -174,7 +174,7 @@ fn tag(options: &Options, name: &'static str) -> RpcResult<Option<BlockTag>> {
     }
 }
 
-/// The heights from one block to another; `None` if a range that ends at the tip, or at a depth below it, begins above that.
+/// The heights from one block to another; `None` if a range of which an end was named otherwise than by number holds none.
 fn range(
     context: &Context,
     snapshot: &Snapshot,
@@ -184,7 +184,8 @@ fn range(
     let tip = snapshot.tip().height;
     let number = |tag: Option<BlockTag>| number_of(context, snapshot, tag.unwrap_or(BlockTag::Latest));
     let (first, last) = (number(from)?.unwrap_or_default(), number(to)?.unwrap_or_default());
-    if first > last && matches!(to, Some(BlockTag::Number(_) | BlockTag::Earliest)) {
+    // As in geth, only numbers that the caller wrote.
+    if first > last && matches!((from, to), (Some(BlockTag::Number(_)), Some(BlockTag::Number(_)))) {
         return Err(invalid("invalid block range params"));
     }
     if last > tip.into() {

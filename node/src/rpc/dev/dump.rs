@@ -15,8 +15,12 @@ use crate::{
     store::WholeAccount,
 };
 
-pub const METHODS: &[Method] =
-    &[Method::new("anvil_dumpState", &[], dump).reads(), Method::new("anvil_loadState", &["state"], load).reads()];
+pub const METHODS: &[Method] = &[
+    Method::new("anvil_dumpState", &[], dump).reads(),
+    Method::new("hardhat_dumpState", &[], dump).reads(),
+    Method::new("anvil_loadState", &["state"], load).reads(),
+    Method::new("hardhat_loadState", &["state"], load).reads(),
+];
 
 /// Accounts and slots of a dump.
 const MOST_ROWS: usize = 100_000;

@@ -8,7 +8,6 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
-    blocks::transaction_fields,
     call::{SECONDS, estimate},
     send::submit,
 };
@@ -16,14 +15,16 @@ use crate::{
     dev::message_hash,
     rpc::base::{
         Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
-        RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
+        RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, rejected,
     },
 };
 
 pub const METHODS: &[Method] = &[
     Method::new("eth_accounts", &[], accounts),
+    Method::new("eth_requestAccounts", &[], accounts),
     Method::new("eth_sendTransaction", &["transaction"], send_transaction).code().within(SECONDS),
     Method::new("eth_signTransaction", &["transaction"], sign_transaction).code().within(SECONDS),
+    Method::new("eth_sendUnsignedTransaction", &["transaction"], send_unsigned).code().within(SECONDS),
     Method::new("eth_sign", &["address", "data"], sign),
     Method::new("eth_signTypedData", &["address", "typedData"], sign_typed_data),
     Method::new("eth_signTypedData_v4", &["address", "typedData"], sign_typed_data),
@@ -62,14 +63,16 @@ fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
     sign_hash(context, &address, hash)
 }
 
-/// The fields as given, the rest as the chain suggests, signed.
-fn signed(context: &Context, args: &mut Args) -> RpcResult<(AccountTransaction, Address)> {
+/// The fields as given, the rest as the chain suggests, signed; or without a signature, whoever the sender is.
+fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<AccountTransaction> {
     let options = Options::lenient("transaction", args.required::<Object>()?);
     let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
     let from: Address =
         options.get("from")?.ok_or_else(|| invalid("transaction.from: missing, expected an account"))?;
     let sign = |fields| {
-        let signed = context.accounts.transaction(&from, fields).ok_or_else(unknown_account)?;
+        let accounts = &context.accounts;
+        let signed = if signs { accounts.transaction(&from, fields) } else { accounts.unsigned(&from, fields) };
+        let signed = signed.ok_or_else(unknown_account)?;
         signed.map_err(|rule| rejected("invalid", in_geths_words(&rule)))
     };
     if options.get::<Any>("gasPrice")?.is_none() {
@@ -84,7 +87,7 @@ fn signed(context: &Context, args: &mut Args) -> RpcResult<(AccountTransaction, 
             gas_for(context, &options, args.call())?
         }
     };
-    Ok((sign(fields)?, from))
+    sign(fields)
 }
 
 /// The fees as given, the rest so that the next block takes it even if its base fee doubles.
@@ -109,15 +112,17 @@ fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
 }
 
 fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tx, from) = signed(context, &mut args)?;
-    let mut fields = transaction_fields(&tx, Some(from));
-    // Of one that is in no block: the most that it pays.
-    fields.insert("gasPrice".into(), quantity(tx.fields().fees.fee_cap()));
-    Ok(json!({ "raw": data(tx.raw()), "tx": fields }))
+    Ok(data(complete(context, &mut args, true)?.raw()))
 }
 
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (transaction, _) = signed(context, &mut args)?;
+    let transaction = complete(context, &mut args, true)?;
     // Somebody here impersonates it: that is not for others.
+    submit(context, transaction, &args.call())
+}
+
+/// As Anvil has it, for any sender.
+fn send_unsigned(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let transaction = complete(context, &mut args, false)?;
     submit(context, transaction, &args.call())
 }

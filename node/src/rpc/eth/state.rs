@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::{
     engine::ChainInfo,
     rpc::base::{
-        Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
-        over_limit, param, quantity, state_at,
+        Args, BlockTag, Context, Method, Object, Param, RpcResult, account, data, invalid, over_limit, param, quantity,
+        state_at,
     },
 };
 
@@ -22,6 +22,8 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getBalance", &["address", "block"], get_balance).brief(),
     Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count).brief(),
     Method::new("eth_getCode", &["address", "block"], get_code).brief(),
+    Method::new("eth_getAccount", &["address", "block"], get_account).brief(),
+    Method::new("eth_getAccountInfo", &["address", "block"], get_account_info).brief(),
     Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at).brief(),
     Method::new("eth_getStorageValues", &["requests", "block"], get_storage_values).reads(),
 ];
@@ -73,6 +75,27 @@ fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
     Ok(quantity(account(&snapshot, &address)?.balance))
 }
 
+/// As reth has it.
+fn get_account(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let account = account(&state_at(context, args.optional()?)?, &address)?;
+    Ok(json!({
+        "balance": quantity(account.balance),
+        "nonce": quantity(account.nonce),
+        "codeHash": account.code_hash,
+        "storageRoot": account.storage_root,
+    }))
+}
+
+/// Balance, nonce and code at once, which tools that fork a chain ask for.
+fn get_account_info(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let snapshot = state_at(context, args.optional()?)?;
+    let account = account(&snapshot, &address)?;
+    let code = data(&snapshot.code(&account.code_hash)?);
+    Ok(json!({ "balance": quantity(account.balance), "nonce": quantity(account.nonce), "code": code }))
+}
+
 fn get_transaction_count(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address = args.required()?;
     let tag = args.optional()?;
@@ -97,13 +120,13 @@ pub struct Slot {
     pub given: String,
 }
 
-param!(Slot, "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits", |value| {
+param!(Slot, "a storage slot: up to 64 hexadecimal digits, with or without \"0x\"", |value| {
     let given = value.as_str()?.to_owned();
-    if let Some(BigQuantity(key)) = BigQuantity::parse(value) {
-        return Some(Self { key, given });
+    let digits = given.strip_prefix("0x").or(given.strip_prefix("0X")).unwrap_or(&given);
+    if digits.len() > 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
     }
-    let Data(bytes) = Data::parse(value)?;
-    let key = U256::try_from_be_slice(&bytes).filter(|_| (1..=32).contains(&bytes.len()))?;
+    let key = if digits.is_empty() { U256::ZERO } else { U256::from_str_radix(digits, 16).ok()? };
     Some(Self { key, given })
 });
 

@@ -17,6 +17,8 @@ pub const TABLES: &[&[Method]] = &[METHODS, blocks::METHODS, runs::METHODS, sear
 /// The one method of Erigon that Otterscan asks, too.
 pub const ERIGON: &[Method] = &[Method::new("erigon_getHeaderByNumber", &["block"], blocks::header).reads()];
 
+pub use search::ETH;
+
 const METHODS: &[Method] = &[
     Method::new("ots_getApiLevel", &[], |_, _| Ok(json!(API_LEVEL))),
     Method::new("ots_hasCode", &["account", "block"], has_code),

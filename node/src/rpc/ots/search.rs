@@ -1,7 +1,7 @@
 //! Transactions of an account: in pages of whole blocks, and by nonce.
 
-use alloy_primitives::Address;
-use chain_core::units::Height;
+use alloy_primitives::{Address, B256};
+use chain_core::{transaction::Transaction, units::Height};
 use serde_json::{Value, json};
 
 use super::{
@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     rpc::{
-        base::{Args, Context, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts},
-        eth::FullBlock,
+        base::{Args, Call, Context, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts},
+        eth::{FullBlock, pending_transaction},
     },
-    store::{BlockRef, HistoricalState, HistoryPlace, Snapshot, kv::Order},
+    store::{BlockRef, HistoricalState, HistoryPlace, Snapshot, StoredReceipt, kv::Order},
 };
 
 pub const METHODS: &[Method] = &[
@@ -28,6 +28,9 @@ pub const METHODS: &[Method] = &[
     .reads(),
     Method::new("ots_getTransactionBySenderAndNonce", &["account", "nonce"], by_nonce).reads(),
 ];
+/// Anvil's form of the last one.
+pub const ETH: &[Method] =
+    &[Method::new("eth_getTransactionBySenderAndNonce", &["account", "nonce"], whole_by_nonce).reads()];
 
 /// Most transactions of a page; it goes on to the end of a block.
 const MOST_SIZE: u64 = 1_000;
@@ -84,52 +87,75 @@ fn entry(block: &FullBlock, position: u32) -> Option<(Value, Value)> {
     Some((transaction, receipt))
 }
 
+/// A mined transaction: its block, its position in it and its hash.
+type Mined = (BlockRef, u32, B256);
+
 /// The hash of the mined transaction with this sender and nonce, or `null`.
 fn by_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (address, Count(nonce)): (Address, _) = (args.required()?, args.required()?);
-    let (call, snapshot) = (args.call(), context.snapshot()?);
-    if account(&snapshot, &address)?.nonce <= nonce {
-        return Ok(Value::Null);
+    Ok(find(&context.snapshot()?, address, nonce, &args.call())?.map(|(.., hash)| data(hash.as_slice())).into())
+}
+
+/// The transaction with this sender and nonce, mined or in the mempool, or `null`.
+fn whole_by_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, Count(nonce)): (Address, _) = (args.required()?, args.required()?);
+    for entry in context.ask(context.engine.mempool_of_sender(address))? {
+        if let Transaction::Account(tx) = &*entry.transaction
+            && tx.fields().nonce == nonce
+        {
+            return Ok(pending_transaction(tx, Some(address)));
+        }
+    }
+    let snapshot = context.snapshot()?;
+    let Some((at, position, _)) = find(&snapshot, address, nonce, &args.call())? else { return Ok(Value::Null) };
+    Ok(FullBlock::load(context, &snapshot, at)?.at_position(position).into())
+}
+
+/// The mined transaction with this sender and nonce.
+fn find(snapshot: &Snapshot, address: Address, nonce: u64, call: &Call) -> RpcResult<Option<Mined>> {
+    if account(snapshot, &address)?.nonce <= nonce {
+        return Ok(None);
     }
     let low = snapshot.oldest_state()?;
     let used = |state: &HistoricalState| Ok(account(state, &address)?.nonce > nonce);
-    let height = first_height(&snapshot, low, &call, used)?;
+    let height = first_height(snapshot, low, call, used)?;
     if height > low {
-        return in_block(&snapshot, at_height(&snapshot, height)?, address, nonce, None);
+        return in_block(snapshot, at_height(snapshot, height)?, address, nonce, None);
     }
     // It is in a block whose state is not kept: the index lists the candidates.
     let beyond = HistoryPlace { height: low, position: u32::MAX };
-    let mut blocks = Blocks::new(&snapshot, address, Order::Descending, Some(beyond), &call);
+    let mut blocks = Blocks::new(snapshot, address, Order::Descending, Some(beyond), call);
     let mut left = MOST_READ;
     while let Some((height, positions)) = blocks.next_block()? {
         call.check()?;
         if left == 0 {
             return Err(over_limit(format!("nonce: more than {} MB of blocks would be read", MOST_READ >> 20)));
         }
-        left = left.saturating_sub(snapshot.body_bytes(at_height(&snapshot, height)?)?.len());
-        let found = in_block(&snapshot, at_height(&snapshot, height)?, address, nonce, Some(&positions))?;
-        if !found.is_null() {
+        let at = at_height(snapshot, height)?;
+        left = left.saturating_sub(snapshot.body_bytes(at)?.len());
+        let found = in_block(snapshot, at, address, nonce, Some(&positions))?;
+        if found.is_some() {
             return Ok(found);
         }
     }
-    Ok(Value::Null)
+    Ok(None)
 }
 
-/// The hash of a block's transaction with this sender and nonce, at one of these positions.
+/// A block's transaction with this sender and nonce, at one of these positions.
 fn in_block(
     snapshot: &Snapshot,
     at: BlockRef,
     sender: Address,
     nonce: u64,
     positions: Option<&[u32]>,
-) -> RpcResult<Value> {
+) -> RpcResult<Option<Mined>> {
     let block = snapshot.body(at)?;
     let sent = receipts(snapshot, at)?
         .into_iter()
         .filter(|receipt| receipt.sender == sender && positions.is_none_or(|at| at.contains(&receipt.position)));
-    let hash = sent
-        .filter_map(|receipt| account_transaction(&block.transactions, receipt.position))
-        .find(|transaction| transaction.fields().nonce == nonce)
-        .map(|transaction| data(transaction.hash().as_slice()));
-    Ok(hash.into())
+    let with_nonce = |receipt: StoredReceipt| {
+        let transaction = account_transaction(&block.transactions, receipt.position)?;
+        (transaction.fields().nonce == nonce).then(|| (at, receipt.position, transaction.hash()))
+    };
+    Ok(sent.into_iter().find_map(with_nonce))
 }

@@ -317,7 +317,7 @@ impl Listening {
     }
 
     fn caller(&self, headers: &HeaderMap, session: &Session) -> Caller {
-        let origin = headers.get(header::ORIGIN);
+        let origin = page_origin(headers);
         if origin.is_some_and(is_extension) {
             return Scope::Wallet.into();
         }
@@ -359,7 +359,7 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
     if headers.get_all(header::HOST).iter().count() != 1 || !host_is_served(&limits.vhosts, host) {
         return Err(WRONG_HOST);
     }
-    let Some(origin) = headers.get(header::ORIGIN) else {
+    let Some(origin) = page_origin(headers) else {
         return Ok(None);
     };
     let text = origin.to_str().map_err(|_| WRONG_ORIGIN)?;
@@ -373,6 +373,13 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
     }
     // Browser extensions, such as wallets, ask their user; they need no CORS headers.
     if is_extension(origin) { Ok(None) } else { Err(WRONG_ORIGIN) }
+}
+
+/// Where the page is from that sends a request. Browsers say an origin with its scheme, or `null`, whatever the page tells them to;
+/// some programs say their name.
+fn page_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let is_page = |text: &str| text.contains(':') || text.eq_ignore_ascii_case("null");
+    headers.get(header::ORIGIN).filter(|origin| origin.to_str().map_or(true, is_page))
 }
 
 /// Whether a page was served by this very node: the request goes where the page came from, by http, since the node speaks no

@@ -47,6 +47,9 @@ fn refuses_web_pages_unless_their_origin_is_allowed() {
     assert_eq!(check(&open, &page), Ok(Some(HeaderValue::from_static("https://app.example"))));
     let sandboxed = headers(&[("host", "localhost"), ("origin", "null")]);
     assert_eq!(check(&open, &sandboxed), Err(WRONG_ORIGIN));
+    assert_eq!(check(&open, &headers(&[("host", "localhost"), ("origin", "file:")])), Err(WRONG_ORIGIN));
+    let program = headers(&[("host", "localhost"), ("origin", "Titanoboa")]);
+    assert_eq!(check(&HttpLimits::default(), &program), Ok(None));
     let wallet = headers(&[("host", "localhost"), ("origin", "chrome-extension://abc")]);
     assert_eq!(check(&HttpLimits::default(), &wallet), Ok(None));
 }
@@ -150,7 +153,7 @@ fn pages_of_this_machine_may_call_a_development_chain_and_no_others() {
         assert!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), "{answer}");
         assert!(ask(HttpLimits::default(), &page(origin)).ends_with(WRONG_ORIGIN), "{origin}");
     }
-    for origin in ["http://localhost.evil.example", "https://app.example", "null", "http://10.0.0.1", "localhost"] {
+    for origin in ["http://localhost.evil.example", "https://app.example", "null", "http://10.0.0.1", "file:"] {
         assert!(ask(dev.clone(), &page(origin)).ends_with(WRONG_ORIGIN), "{origin}");
     }
 }

@@ -60,12 +60,14 @@ fn the_node_sends_and_signs_for_the_funded_accounts() {
     assert_eq!(balance(&node, SOMEBODY), "0x5");
     let legacy = json!([{"from": accounts[1], "to": SOMEBODY, "gasPrice": "0x77359400", "gas": "0x5208"}]);
     let signed = node.call("eth_signTransaction", legacy);
-    let hash = node.call("eth_sendRawTransaction", json!([signed["raw"]]));
-    assert_eq!((&signed["tx"]["hash"], &signed["tx"]["from"]), (&hash, &accounts[1]));
-    assert_eq!(node.call("eth_getTransactionByHash", json!([hash]))["type"], "0x0");
+    let hash = node.call("eth_sendRawTransaction", json!([signed]));
+    let sent = node.call("eth_getTransactionByHash", json!([hash]));
+    assert_eq!((&sent["type"], &sent["from"]), (&json!("0x0"), &accounts[1]));
     let dynamic = json!([{"from": accounts[1], "to": SOMEBODY, "maxFeePerGas": "0x77359400", "gas": "0x5208"}]);
-    let tx = node.call("eth_signTransaction", dynamic)["tx"].clone();
-    assert_eq!((&tx["type"], &tx["gasPrice"]), (&json!("0x2"), &json!("0x77359400")));
+    let hash = node.call("eth_sendRawTransaction", json!([node.call("eth_signTransaction", dynamic)]));
+    let sent = node.call("eth_getTransactionByHash", json!([hash]));
+    assert_eq!((&sent["type"], &sent["maxFeePerGas"]), (&json!("0x2"), &json!("0x77359400")));
+    assert_eq!(node.call("eth_requestAccounts", json!([])), accounts);
 
     let prefixed = keccak256(b"\x19Ethereum Signed Message:\n5hello");
     let message = format!("0x{}", hex::encode("hello"));
@@ -102,7 +104,8 @@ fn nothing_is_signed_for_others_or_on_another_chain() {
     let local = TestNode::of(ChainSpec::local());
     assert_eq!(local.call("eth_accounts", json!([])), json!([]));
     local.call("anvil_autoImpersonateAccount", json!([true]));
-    for (method, params) in calls(&account(1)) {
+    let unsigned = ("eth_sendUnsignedTransaction", json!([{"from": account(1), "to": to, "gas": "0x5208"}]));
+    for (method, params) in calls(&account(1)).into_iter().chain([unsigned]) {
         assert_eq!(local.try_call(method, params), unknown, "{method}");
     }
     for (method, params) in [
@@ -115,6 +118,43 @@ fn nothing_is_signed_for_others_or_on_another_chain() {
         assert_eq!((code, message.starts_with("transaction ")), (-32003, true), "{method}: {message}");
     }
     assert_eq!(height(&local), 0);
+}
+
+#[test]
+fn an_unsigned_transaction_is_found_by_its_sender_and_nonce() {
+    let node = TestNode::fresh();
+    node.call("anvil_setBalance", json!([SOMEBODY, "0xde0b6b3a7640000"]));
+    let send = json!([{"from": SOMEBODY, "to": account(0), "value": "0x5"}]);
+    let hash = node.call("eth_sendUnsignedTransaction", send);
+    let found = |nonce: u64| node.call("eth_getTransactionBySenderAndNonce", json!([SOMEBODY, nonce]));
+    assert_eq!((&found(0)["hash"], &found(0)["blockNumber"], found(1)), (&hash, &Value::Null, Value::Null));
+    node.call("evm_mine", json!([]));
+    assert_eq!((&found(0)["hash"], &found(0)["blockNumber"]), (&hash, &json!("0x2")));
+    assert_eq!((&found(0)["from"], found(1)), (&json!(SOMEBODY), Value::Null));
+    let account = node.call("eth_getAccount", json!([SOMEBODY, "latest"]));
+    let proof = node.call("eth_getProof", json!([SOMEBODY, [], "latest"]));
+    assert_eq!((&account["storageRoot"], &account["codeHash"]), (&proof["storageHash"], &proof["codeHash"]));
+    let info = node.call("eth_getAccountInfo", json!([SOMEBODY]));
+    assert_eq!((&info["nonce"], &info["code"], &info["balance"]), (&json!("0x1"), &json!("0x"), &account["balance"]));
+}
+
+#[test]
+fn the_clock_does_not_stop_in_silence_where_headers_can_say_no_more() {
+    let node = node();
+    let refused = |method: &str, params: Value| {
+        let (code, message) = node.try_call(method, params).unwrap_err();
+        assert_eq!((code, message.contains("end on 7 February 2106")), (-32602, true), "{method}: {message}");
+    };
+    refused("evm_increaseTime", json!([3_153_600_000u32]));
+    refused("anvil_setBlockTimestampInterval", json!([4_000_000_000u32]));
+    refused("hardhat_mine", json!([3, 2_000_000_000u32]));
+    assert_eq!(height(&node), 0);
+    node.call("evm_setNextBlockTimestamp", json!([u32::MAX - 1]));
+    node.call("evm_mine", json!([]));
+    refused("dev_mine", json!([2]));
+    node.call("dev_mine", json!([1]));
+    refused("evm_mine", json!([]));
+    assert_eq!(node.call("eth_getBlockByNumber", json!(["latest"]))["timestamp"], "0xffffffff");
 }
 
 #[test]

@@ -84,6 +84,9 @@ fn logs_are_found_by_address_and_topics() {
     assert_eq!(logs(&node, json!({ "blockHash": second["blockHash"] })), std::slice::from_ref(second));
     assert!(logs(&node, json!({ "blockHash": second["blockHash"], "topics": [topic(1)] })).is_empty());
     assert!(logs(&node, json!({ "fromBlock": "0x4" })).is_empty(), "a range that the next block begins");
+    for empty in [json!({ "toBlock": "0x1" }), json!({ "fromBlock": "latest", "toBlock": "earliest" })] {
+        assert!(logs(&node, empty).is_empty(), "as in geth");
+    }
 }
 
 #[test]
