@@ -69,21 +69,28 @@ struct Types {
 }
 
 impl Types {
-    fn type_hash(&mut self, name: &str) -> B256 {
+    fn type_hash(&mut self, name: &str) -> Read<B256> {
         if let Some(hash) = self.hashes.get(name) {
-            return *hash;
+            return Ok(*hash);
         }
         let mut used = BTreeSet::new();
         let mut open = vec![name];
         while let Some(next) = open.pop() {
-            let kinds = self.fields.get(next).into_iter().flatten().map(|(_, kind)| item_type(kind));
-            open.extend(kinds.filter(|kind| self.fields.contains_key(*kind) && used.insert(*kind)));
+            for (field, kind) in self.fields.get(next).into_iter().flatten() {
+                let item = item_type(kind);
+                if self.fields.contains_key(item) {
+                    open.extend(used.insert(item).then_some(item));
+                } else if !is_atom(item) {
+                    // Of an array without items no other sees it, and what it says would be a part of what is signed.
+                    return Err(format!("types.{next}.{field}: {kind:?} is no type, or is missing"));
+                }
+            }
         }
         used.remove(name);
         let text: String = std::iter::once(name).chain(used).map(|name| self.encode_type(name)).collect();
         let hash = keccak256(text);
         self.hashes.insert(name.to_owned(), hash);
-        hash
+        Ok(hash)
     }
 
     fn encode_type(&self, name: &str) -> String {
@@ -98,7 +105,7 @@ impl Types {
         if let Some(unknown) = object.keys().find(|key| !fields.iter().any(|(name, _)| name == *key)) {
             return Err(format!("{at}: {name} has no field {unknown:?}"));
         }
-        let mut bytes = self.type_hash(name).to_vec();
+        let mut bytes = self.type_hash(name)?.to_vec();
         for (field, kind) in &fields {
             let at = format!("{at}.{field}");
             let value = object.get(field).ok_or_else(|| format!("{at}: missing"))?;
@@ -132,7 +139,17 @@ fn shorten(value: &Value) -> String {
 
 /// The type of what is in an array of arrays, or of a single value.
 fn item_type(kind: &str) -> &str {
-    kind.split('[').next().unwrap_or(kind)
+    array_type(kind).map_or(kind, |(item, _)| item_type(item))
+}
+
+/// Whether a type is that of a single value.
+fn is_atom(kind: &str) -> bool {
+    let has = |name: &str, fits: fn(&str) -> bool| kind.strip_prefix(name).is_some_and(fits);
+    let is_width = |bits: &str| width(bits).is_some();
+    matches!(kind, "string" | "bytes" | "bool" | "address")
+        || has("uint", is_width)
+        || has("int", is_width)
+        || has("bytes", |length| count(length).is_some_and(|length| (1..=32).contains(&length)))
 }
 
 /// Type of the items of an array, and how many it has if that is fixed.
@@ -203,7 +220,7 @@ fn signed(value: &Value) -> Option<I256> {
         Value::String(text) if text.starts_with('-') => {
             let least = unsigned(&json!(&text[1..]))?;
             // The least number has no positive twin.
-            I256::overflowing_from_sign_and_abs(alloy_primitives::Sign::Negative, least).0.into()
+            I256::checked_from_sign_and_abs(alloy_primitives::Sign::Negative, least)
         }
         other => magnitude(other),
     }
@@ -306,12 +323,37 @@ mod tests {
         assert_eq!(word("int8", json!(128)), None);
         let least = format!("-{}", U256::ONE << 255);
         assert_eq!(word("int256", json!(least)), Some(U256::ONE << 255));
+        for below in [(U256::ONE << 255) + U256::ONE, U256::MAX] {
+            assert_eq!(
+                (word("int256", json!(format!("-{below}"))), word("int8", json!(format!("-{below}")))),
+                (None, None)
+            );
+        }
         for odd in [json!("1_0"), json!("+1"), json!(""), json!("0x"), json!(1.5), json!(null), json!("--1")] {
             assert_eq!((word("uint256", odd.clone()), word("int256", odd.clone())), (None, None), "{odd}");
         }
         assert_eq!(word("bytes4", json!("0x01020304")), Some(U256::from(0x0102_0304) << 224));
         assert_eq!(word("bytes4", json!("0x010203")), None);
         assert_eq!(word("bytes33", json!(format!("0x{}", "00".repeat(33)))), None);
+    }
+
+    #[test]
+    fn a_type_can_bring_nothing_else_into_what_is_signed() {
+        let field = |kind: &str| json!([{ "name": "items", "type": "Item[]" }, { "name": "ids", "type": kind }]);
+        let data = |kind: &str| {
+            let types = json!({ "Order": field(kind), "Item": [{ "name": "ids", "type": "uint256[]" }] });
+            json!({ "types": types, "primaryType": "Order", "domain": {}, "message": { "items": [], "ids": [] } })
+        };
+        assert!(["uint256[]", "Item[][3][]", "bytes32[]", "int[]"].into_iter().all(|kind| hash(&data(kind)).is_ok()));
+        for odd in ["uint256 value)Item(uint256[]", "Entry[]", "[]", "uint7[]", "bytes33[]", "uint256[0x1][]", "a[]b[]"]
+        {
+            let error = hash(&data(odd)).unwrap_err();
+            assert_eq!(error, format!("types.Order.ids: {odd:?} is no type, or is missing"));
+        }
+        // Within a struct of which there is no value.
+        let mut nested = data("uint256[]");
+        nested["types"]["Item"][0]["type"] = json!("uint256 x)(bool[]");
+        assert!(hash(&nested).unwrap_err().starts_with("types.Item.ids: "));
     }
 
     #[test]

@@ -321,6 +321,9 @@ impl Run<'_> {
     fn fail(&mut self, reason: Reason) -> Result<(), StratumError> {
         let servers = &self.options.servers;
         let server = &servers[self.server];
+        if self.has_worked(STABLE) {
+            self.failures = 0;
+        }
         let text = match reason {
             Reason::Refused(reason) => {
                 self.refusals += 1;

@@ -13,7 +13,7 @@ use chain_core::{
 use serde_json::json;
 use std::{
     fs::{File, OpenOptions},
-    io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
 use tempfile::NamedTempFile;
@@ -219,23 +219,26 @@ impl<'p> BlockFile<'p> {
     }
 
     fn next(&mut self) -> Result<Option<Block>, CommandError> {
-        match self.input.fill_buf() {
-            Ok([]) => return Ok(None),
-            Ok(_) => {}
-            Err(error) => return Err(self.wrong(error)),
-        }
-        let mut length = [0; 4];
-        self.input.read_exact(&mut length).map_err(|_| self.wrong("the file ends within it"))?;
+        let Some(first) = self.input.by_ref().bytes().next() else { return Ok(None) };
+        let mut length = [first.map_err(|error| self.wrong(error))?, 0, 0, 0];
+        self.read(&mut length[1..])?;
         let length = u32::from_le_bytes(length) as usize;
         if length > MAX_ENCODED {
             return Err(self.wrong(format_args!("{length} bytes, more than a block may have")));
         }
         let mut bytes = vec![0; length];
-        self.input.read_exact(&mut bytes).map_err(|_| self.wrong("the file ends within it"))?;
+        self.read(&mut bytes)?;
         let block = codec::decode(&bytes).map_err(|error| self.wrong(error))?;
         self.count += 1;
         self.read += 4 + length as u64;
         Ok(Some(block))
+    }
+
+    fn read(&mut self, bytes: &mut [u8]) -> Result<(), CommandError> {
+        self.input.read_exact(bytes).map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => self.wrong("the file ends within it"),
+            _ => self.wrong(error),
+        })
     }
 
     fn wrong(&self, reason: impl std::fmt::Display) -> CommandError {

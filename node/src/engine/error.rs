@@ -91,6 +91,9 @@ pub enum TemplateError {
         /// The most that is accepted now.
         most: u32,
     },
+    /// No header can say so late a time.
+    #[error("times of blocks are 32 bits and end on 7 February 2106, and this would be later")]
+    EndOfTime,
     /// A transaction that was asked for is not valid in the block.
     #[error("transaction {txid} is not valid in block {height}: {rule}")]
     Transaction {

@@ -52,15 +52,20 @@ impl Mining {
         demand.offset
     }
 
-    /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's, or `None` if headers cannot say that
-    /// time.
-    pub fn increase_time(&self, seconds: u32) -> Option<i64> {
+    /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's.
+    ///
+    /// # Errors
+    /// [`TemplateError::EndOfTime`].
+    pub fn increase_time(&self, seconds: u32) -> Result<i64, TemplateError> {
         // Blocks that follow each other fast are ahead of the clock: each is at least a second later than its parent.
         let tip = self.engine.chain_info().header.time;
         let mut demand = self.demand.lock();
-        let time = demand.time().max(tip).checked_add(seconds)?;
-        demand.set_time(time);
-        Some(demand.offset)
+        if demand.time() < tip {
+            demand.set_time(tip);
+        }
+        demand.time().checked_add(seconds).ok_or(TemplateError::EndOfTime)?;
+        demand.offset += i64::from(seconds);
+        Ok(demand.offset)
     }
 
     /// The time of the next block, from which the clock then goes on.
@@ -134,15 +139,14 @@ impl Mining {
     /// [`TemplateError`].
     pub async fn mine_apart(&self, count: u32, seconds: u32, first: First) -> Result<(), TemplateError> {
         if first == First::Apart {
-            // Who asks has made sure that there is such a time.
-            self.increase_time(seconds);
+            self.increase_time(seconds)?;
         }
         for index in 0..count {
             let last = self.engine.chain_info().header.time;
             // An interval that was set for all blocks holds for those after the first.
             let has_step = self.demand.lock().step.is_some();
-            let time = (index > 0 && !has_step).then(|| last.saturating_add(seconds));
-            self.mine_now(1, time).await?;
+            let time = (index > 0 && !has_step).then(|| last.checked_add(seconds).ok_or(TemplateError::EndOfTime));
+            self.mine_now(1, time.transpose()?).await?;
         }
         Ok(())
     }

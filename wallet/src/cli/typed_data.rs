@@ -61,7 +61,7 @@ fn shown(data: &Value) -> Vec<String> {
     let mut lines = Vec::new();
     list(&mut lines, "domain", &data["domain"]);
     if let Some(primary) = data["primaryType"].as_str().filter(|primary| *primary != typed_data::DOMAIN) {
-        lines.push(format!("type     {primary}"));
+        lines.push(format!("type   {primary}"));
         list(&mut lines, "message", &data["message"]);
     }
     lines
@@ -90,7 +90,7 @@ fn list(lines: &mut Vec<String>, path: &str, value: &Value) {
 
 /// A text as it is if it can be taken for no other, else between quotes.
 fn unmistakable(text: &str) -> String {
-    let odd = |letter: char| letter == '"' || letter == '\\' || letter.is_whitespace() && letter != ' ';
+    let odd = |letter: char| matches!(letter, '"' | '\\' | '`') || letter.is_whitespace() && letter != ' ';
     let is_clear = !text.is_empty() && text.trim() == text && plain(text) == text && !text.contains(odd);
     // Many blanks could make what follows look like a line of its own.
     let is_clear = is_clear && !text.contains("  ") && !text.contains('\u{2800}');
@@ -103,17 +103,19 @@ mod tests {
 
     #[test]
     fn each_value_is_shown_with_its_path_and_without_tricks() {
-        let message = json!({ "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" });
+        let message = json!({ "by": "`cairn-wallet`", "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" });
         let lines = shown(&json!({ "domain": {}, "primaryType": "Permit", "message": message }));
         let note = r#"message.note   "a\u{1b}[2K\u{202e}b""#;
-        assert_eq!(lines, ["domain   {}", "type     Permit", note, "message.to.0   0x01", "message.to.1   7"]);
+        let by = r#"message.by   "\u{60}cairn-wallet\u{60}""#;
+        let to = ["message.to.0   0x01", "message.to.1   7"];
+        assert_eq!(lines, ["domain   {}", "type   Permit", by, note, to[0], to[1]]);
     }
 
     #[test]
     fn a_type_named_as_a_part_of_the_data_hides_no_other_part() {
         for primary in ["domain", "message", "type"] {
             let data = json!({ "domain": { "name": "Token" }, "primaryType": primary, "message": { "note": "hi" } });
-            assert_eq!(shown(&data), ["domain.name   Token", &format!("type     {primary}"), "message.note   hi"]);
+            assert_eq!(shown(&data), ["domain.name   Token", &format!("type   {primary}"), "message.note   hi"]);
         }
         let data = json!({ "domain": { "name": "Token" }, "primaryType": "EIP712Domain", "message": { "note": "hi" } });
         assert_eq!(shown(&data), ["domain.name   Token"], "the message is not signed");

@@ -169,7 +169,8 @@ pub fn show(value: &DynSolValue) -> String {
     }
 }
 
-/// Text between quotes; what could disguise it is written as its code.
+/// Text between quotes; what could disguise it is written as its code. So are backticks: what stands between them is taken for a
+/// command of this program, which is shown as it would be typed.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
     for letter in text.chars() {
@@ -177,7 +178,7 @@ pub fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out += "\\n",
             '\t' => out += "\\t",
-            letter if disguises(letter) => out.extend(letter.escape_unicode()),
+            letter if disguises(letter) || letter == '`' => out.extend(letter.escape_unicode()),
             letter => out.push(letter),
         }
     }

@@ -261,9 +261,9 @@ fn block_time(time: BlockTime, chain: &Chain, now: Time) -> Result<u32, Template
     let got = match time {
         BlockTime::NotBefore(least) => return Ok(template_time(chain, now)?.max(least)),
         BlockTime::Parents => return Ok(parent),
-        BlockTime::AfterParent(time) => time.max(parent.saturating_add(1)),
+        BlockTime::AfterParent(time) => time.max(parent.checked_add(1).ok_or(TemplateError::EndOfTime)?),
         BlockTime::Exactly(time) => time,
-        BlockTime::After(seconds) => parent.saturating_add(seconds),
+        BlockTime::After(seconds) => parent.checked_add(seconds).ok_or(TemplateError::EndOfTime)?,
     };
     // HDR-4, HDR-5
     let most = now.stamp().saturating_add(chain.spec().max_future);

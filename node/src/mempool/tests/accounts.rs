@@ -88,7 +88,6 @@ fn what_a_balance_that_shrinks_does_not_cover_leaves_the_pool() {
     assert_eq!(lab.pool.stats().transactions, 0);
 }
 
-// EIP-7702: one call by anybody may empty such an account.
 #[test]
 fn what_a_nonce_that_rises_again_with_a_block_taken_back_uses_up_leaves_the_pool() {
     let mut lab = Lab::new();
@@ -102,6 +101,7 @@ fn what_a_nonce_that_rises_again_with_a_block_taken_back_uses_up_leaves_the_pool
     assert!(lab.get(&used).is_none() && lab.get(&left).is_some());
 }
 
+// EIP-7702: one call by anybody may empty such an account.
 #[test]
 fn a_delegated_sender_has_one_transaction_at_a_time() {
     let mut lab = Lab::new();

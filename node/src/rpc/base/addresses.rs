@@ -29,8 +29,10 @@ impl Addresses {
     /// # Errors
     /// See [`lock_of`].
     pub fn locks(&self, hrp: &str) -> RpcResult<Vec<Lock>> {
-        let locks = self.0.iter().map(|text| lock_of(hrp, text)).collect::<RpcResult<BTreeSet<Lock>>>()?;
-        Ok(locks.into_iter().collect())
+        let mut known = BTreeSet::new();
+        let mut locks = self.0.iter().map(|text| lock_of(hrp, text)).collect::<RpcResult<Vec<_>>>()?;
+        locks.retain(|lock| known.insert(*lock));
+        Ok(locks)
     }
 }
 

@@ -205,7 +205,7 @@ impl From<TemplateError> for RpcError {
         match error {
             TemplateError::Rule(rule) => invalid(format!("request: {rule}")),
             TemplateError::TooHard | TemplateError::ClockBehind { .. } => cannot(error.to_string()),
-            TemplateError::Time { .. } => invalid(error.to_string()),
+            TemplateError::Time { .. } | TemplateError::EndOfTime => invalid(error.to_string()),
             TemplateError::UnknownBlock(_) => not_found(error.to_string()),
             TemplateError::Transaction { .. } => rejected("invalid", error),
             TemplateError::Local(message) => internal(message),

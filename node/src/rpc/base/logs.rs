@@ -174,7 +174,7 @@ fn tag(options: &Options, name: &'static str) -> RpcResult<Option<BlockTag>> {
     }
 }
 
-/// The heights from one block to another; `None` if a range of which an end was named otherwise than by number holds none.
+/// The heights from one block to another; `None` if there are none and one end is a tag.
 fn range(
     context: &Context,
     snapshot: &Snapshot,

@@ -82,8 +82,8 @@ fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<Accoun
     fields.gas_limit = match gas {
         Some(gas) => gas,
         None => {
-            // Who is no account of the node runs no code here.
-            sign(Fields { gas_limit: 0, ..fields.clone() })?;
+            // Who may not send runs no code here.
+            context.check_sender(&sign(Fields { gas_limit: 0, ..fields.clone() })?, &args.call())?;
             gas_for(context, &options, args.call())?
         }
     };

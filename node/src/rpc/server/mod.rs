@@ -375,11 +375,11 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
     if is_extension(origin) { Ok(None) } else { Err(WRONG_ORIGIN) }
 }
 
-/// Where the page is from that sends a request. Browsers say an origin with its scheme, or `null`, whatever the page tells them to;
-/// some programs say their name.
+/// Where the page is from that sends a request. Browsers send an origin with its scheme, or `null`, whatever the page wants; some
+/// programs send their name.
 fn page_origin(headers: &HeaderMap) -> Option<&HeaderValue> {
     let is_page = |text: &str| text.contains(':') || text.eq_ignore_ascii_case("null");
-    headers.get(header::ORIGIN).filter(|origin| origin.to_str().map_or(true, is_page))
+    headers.get_all(header::ORIGIN).iter().find(|origin| origin.to_str().map_or(true, is_page))
 }
 
 /// Whether a page was served by this very node: the request goes where the page came from, by http, since the node speaks no

@@ -50,6 +50,8 @@ fn refuses_web_pages_unless_their_origin_is_allowed() {
     assert_eq!(check(&open, &headers(&[("host", "localhost"), ("origin", "file:")])), Err(WRONG_ORIGIN));
     let program = headers(&[("host", "localhost"), ("origin", "Titanoboa")]);
     assert_eq!(check(&HttpLimits::default(), &program), Ok(None));
+    let both = headers(&[("host", "localhost"), ("origin", "Titanoboa"), ("origin", "https://app.example")]);
+    assert_eq!(check(&HttpLimits::default(), &both), Err(WRONG_ORIGIN));
     let wallet = headers(&[("host", "localhost"), ("origin", "chrome-extension://abc")]);
     assert_eq!(check(&HttpLimits::default(), &wallet), Ok(None));
 }

@@ -145,16 +145,30 @@ fn the_clock_does_not_stop_in_silence_where_headers_can_say_no_more() {
         let (code, message) = node.try_call(method, params).unwrap_err();
         assert_eq!((code, message.contains("end on 7 February 2106")), (-32602, true), "{method}: {message}");
     };
+    let mut now = 4_000_000_000;
+    let mut is_now = |later: u32| {
+        now += later;
+        assert_eq!(node.call("eth_getBlockByNumber", json!(["latest"]))["timestamp"], format!("{now:#x}"));
+    };
     refused("evm_increaseTime", json!([3_153_600_000u32]));
-    refused("anvil_setBlockTimestampInterval", json!([4_000_000_000u32]));
-    refused("hardhat_mine", json!([3, 2_000_000_000u32]));
-    assert_eq!(height(&node), 0);
-    node.call("evm_setNextBlockTimestamp", json!([u32::MAX - 1]));
-    node.call("evm_mine", json!([]));
-    refused("dev_mine", json!([2]));
-    node.call("dev_mine", json!([1]));
-    refused("evm_mine", json!([]));
+    node.call("evm_mine", json!([4_000_000_000u32]));
+    is_now(0);
+    // The interval is that between blocks: the first comes next.
+    node.call("evm_setNextBlockTimestamp", json!([4_000_000_010u32]));
+    node.call("hardhat_mine", json!([2, 100_000_000]));
+    is_now(100_000_010);
+    refused("hardhat_mine", json!([3, 190_000_000]));
+    node.call("evm_setNextBlockTimestamp", json!([u32::MAX - 21]));
+    node.call("anvil_setBlockTimestampInterval", json!([10]));
+    refused("dev_mine", json!([4]));
+    assert_eq!(node.call("eth_getBlockByNumber", json!(["latest"]))["timestamp"], format!("{:#x}", u32::MAX - 1));
+    node.call("anvil_removeBlockTimestampInterval", json!([]));
+    refused("evm_mine", json!([{"blocks": 3}]));
     assert_eq!(node.call("eth_getBlockByNumber", json!(["latest"]))["timestamp"], "0xffffffff");
+    refused("evm_mine", json!([]));
+    let before = height(&node);
+    pay(&node, &account(0), SOMEBODY);
+    assert_eq!(height(&node), before, "the transaction waits");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(super) type Key = (Height, BlockHash);
 pub(super) struct Source {
     /// Requests that are open.
     pub(super) asked: usize,
-    /// When it was asked while none was open, or an answer last came or failed to.
+    /// When it was asked while none was open, or last answered or failed to.
     since: Time,
     /// Blocks that it may be asked for at a time.
     room: usize,
@@ -79,7 +79,7 @@ impl Source {
         self.asked <= PER_PEER && self.after <= now
     }
 
-    /// Milliseconds that its last delivery took, as far as known; more if it has kept what it is asked for back for longer.
+    /// Milliseconds that its last delivery took, as far as known; more if it has held back an answer for longer.
     pub(super) fn takes(&self, now: Time) -> u64 {
         if self.asked > 0 { self.took.max(now.since(self.since)) } else { self.took }
     }
