@@ -39,16 +39,17 @@ impl LogFilter {
     /// # Errors
     /// -32602 if they are malformed or too many.
     pub(in crate::rpc) fn parse(options: &Options) -> RpcResult<Self> {
-        let addresses = options.get::<LogAddresses>("address")?.map(|addresses| addresses.0);
+        let addresses = options.get::<AccountList>("address")?.map(|addresses| addresses.0);
         let topics = options.get::<LogTopics>("topics")?.map(|topics| topics.0);
         Ok(Self { addresses: addresses.unwrap_or_default(), topics: topics.unwrap_or_default() })
     }
 }
 
-struct LogAddresses(Vec<Address>);
+/// Accounts.
+pub struct AccountList(pub Vec<Address>);
 struct LogTopics(Vec<Vec<B256>>);
 
-param!(LogAddresses, "an account or an array of at most 1,000", |value| {
+param!(AccountList, "an account or an array of at most 1,000", |value| {
     let addresses = match value {
         Value::Array(items) if items.len() > MOST_VALUES => return None,
         Value::Array(items) => items.iter().map(Address::parse).collect::<Option<_>>()?,

@@ -29,11 +29,11 @@ pub use error::{
 };
 pub use fees::{base_fee, base_fee_of_unconnected, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
-pub use logs::{LogBlocks, LogSearch, LogView, LogsOfBlock, candidates, widest};
+pub use logs::{AccountList, LogBlocks, LogSearch, LogView, LogsOfBlock, candidates, widest};
 pub use method::{Answer, Handler, Method};
 pub use next_blocks::NextBlocks;
 pub(super) use params::param;
-pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param, Quantity};
+pub use params::{Any, Args, BigQuantity, Count, Data, HexBytes, Object, Options, Param, Quantity};
 pub use read::{Found, Spent, coinbase, executed, find, fork_point, header, is_active, parent, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};

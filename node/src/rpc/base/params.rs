@@ -207,18 +207,14 @@ pub struct Quantity(pub u64);
 /// A QUANTITY of up to 256 bits.
 pub struct BigQuantity(pub U256);
 
+/// A QUANTITY, or an integer as other nodes take one.
+pub struct Count(pub u64);
+
 /// Ethereum's DATA: `0x` and pairs of digits.
 pub struct Data(pub Vec<u8>);
 
 /// Bytes in hex, with or without `0x`.
 pub struct HexBytes(pub Vec<u8>);
-
-impl Quantity {
-    /// The number of a QUANTITY, or of an integer as other nodes take one.
-    pub fn or_integer(value: &Value) -> Option<u64> {
-        value.as_u64().or_else(|| Self::parse(value).map(|quantity| quantity.0))
-    }
-}
 
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -265,6 +261,9 @@ param!(Quantity, "a quantity such as \"0x1b4\"", |value| u64::from_str_radix(qua
     .map(Self));
 param!(BigQuantity, "a quantity such as \"0x1b4\" of at most 256 bits", |value| {
     U256::from_str_radix(quantity_digits(value).filter(|digits| digits.len() <= 64)?, 16).ok().map(Self)
+});
+param!(Count, "a number or a quantity such as \"0x1b4\"", |value| {
+    value.as_u64().or_else(|| Quantity::parse(value).map(|quantity| quantity.0)).map(Self)
 });
 param!(Data, "bytes as \"0x\" and pairs of hexadecimal digits", |value| {
     hex::decode(digits(value.as_str()?)?).ok().map(Self)

@@ -125,18 +125,14 @@ fn outputs<'a>(hrp: &str, all: impl Iterator<Item = (u32, &'a Output)>) -> Vec<V
 
 /// An unspent coin of the chain at `tip`; the next block may spend it if it is mature.
 pub fn coin(hrp: &str, maturity: u32, tip: Height, at: &OutPoint, coin: &Coin) -> Fields {
-    fields(json!({
-        "txid": at.txid.to_string(),
-        "index": at.index,
-        "amount": coin.output.amount.grains(),
-        "address": address::encode(hrp, &coin.output.lock),
-        "lock": lock(&coin.output.lock),
+    let mut coin_fields = pending_coin(hrp, at, &coin.output);
+    coin_fields.extend(fields(json!({
         "height": coin.height,
         "coinbase": coin.coinbase,
         "confirmations": (tip + 1).saturating_sub(coin.height),
         "mature": is_mature(maturity, tip, coin),
-        "spentBy": null,
-    }))
+    })));
+    coin_fields
 }
 
 /// Whether the block after `tip` may spend a coin (CB-9).

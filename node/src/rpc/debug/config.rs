@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::rpc::{
-    base::{Args, Call, Object, Options, Overrides, Param, Quantity, RpcError, RpcResult, invalid, param},
+    base::{Args, Call, Count, Object, Options, Overrides, Param, RpcError, RpcResult, invalid, param},
     tracer::{CallConfig, FlatConfig, PrestateConfig, StepsConfig, TouchedConfig},
 };
 
@@ -70,11 +70,6 @@ fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
 }
 
-/// `txIndex`, as a quantity or a number.
-struct Index(u64);
-
-param!(Index, "a quantity such as \"0x1\"", |value| Quantity::or_integer(value).map(Self));
-
 impl Tracer {
     /// Reads the next argument.
     pub fn read(args: &mut Args) -> RpcResult<Self> {
@@ -85,7 +80,7 @@ impl Tracer {
     /// Reads the next argument of `debug_traceCall`.
     pub fn read_for_call(args: &mut Args) -> RpcResult<(Self, CallOptions)> {
         let options = options(args)?;
-        let tx_index = options.get::<Index>("txIndex")?.map(|index| index.0);
+        let tx_index = options.get::<Count>("txIndex")?.map(|index| index.0);
         if tx_index.is_some() && options.get::<Object>("stateOverrides")?.is_some() {
             return Err(invalid("options: stateOverrides and txIndex exclude each other"));
         }

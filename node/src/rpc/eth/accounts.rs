@@ -106,7 +106,8 @@ fn gas_for(context: &Context, options: &Options, call: Call) -> RpcResult<Gas> {
     estimate(&request, &simulation)
 }
 
-fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
+/// The nonce after those of the mempool.
+pub(super) fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
     let mined = account(&context.snapshot()?, &sender)?.nonce;
     Ok(context.ask(context.engine.pending_nonce(sender))?.unwrap_or(mined).max(mined))
 }

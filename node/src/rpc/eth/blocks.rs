@@ -1,6 +1,6 @@
 //! `eth_*` about blocks, transactions and receipts.
 
-use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
+use alloy_primitives::{Address, B64, B256, Bloom, Log, U256, b256};
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
@@ -245,15 +245,28 @@ impl FullBlock {
     }
 
     fn receipt(&self, row: &Row<'_>, logs_before: usize, stored: &StoredReceipt) -> Value {
-        let (index, tx) = (row.index, row.tx);
-        let said = tx.fields();
-        let place = render::fields(json!({
+        let (said, hash) = (row.tx.fields(), row.tx.hash());
+        json!({
             "blockHash": block_hash(&self.at.hash),
             "blockNumber": quantity(self.at.height),
-            "transactionHash": data(tx.hash().as_slice()),
-            "transactionIndex": quantity(index),
-        }));
-        let log = |(number, log): (usize, &alloy_primitives::Log)| {
+            "transactionHash": hash,
+            "transactionIndex": quantity(row.index),
+            "type": quantity(said.tx_type),
+            "status": quantity(u8::from(stored.receipt.success)),
+            "from": stored.sender,
+            "to": said.to,
+            "contractAddress": said.to.is_none().then(|| stored.sender.create(said.nonce)),
+            "cumulativeGasUsed": quantity(stored.receipt.cumulative_gas_used),
+            "gasUsed": quantity(stored.gas_used),
+            "effectiveGasPrice": quantity(effective_price(&said.fees, self.base_fee)),
+            "logsBloom": stored.receipt.bloom,
+            "logs": self.logs(&stored.receipt.logs, hash, row.index, logs_before),
+        })
+    }
+
+    /// The logs of its account transaction at an index, with so many logs of others before them.
+    pub fn logs(&self, logs: &[Log], transaction_hash: B256, index: usize, before: usize) -> Vec<Value> {
+        let view = |(number, log): (usize, &Log)| {
             json!(LogView {
                 address: &log.address,
                 topics: log.topics(),
@@ -261,29 +274,13 @@ impl FullBlock {
                 block_hash: self.at.hash,
                 block_number: self.at.height.into(),
                 block_timestamp: self.record.header.time.into(),
-                transaction_hash: tx.hash(),
+                transaction_hash,
                 transaction_index: index as u64,
-                log_index: (logs_before + number) as u64,
+                log_index: (before + number) as u64,
                 removed: !self.active,
             })
         };
-        let created = said.to.is_none().then(|| stored.sender.create(said.nonce));
-        let logs: Vec<Value> = stored.receipt.logs.iter().enumerate().map(log).collect();
-        render::join(
-            place.clone(),
-            json!({
-                "type": quantity(said.tx_type),
-                "status": quantity(u8::from(stored.receipt.success)),
-                "from": stored.sender,
-                "to": said.to,
-                "contractAddress": created,
-                "cumulativeGasUsed": quantity(stored.receipt.cumulative_gas_used),
-                "gasUsed": quantity(stored.gas_used),
-                "effectiveGasPrice": quantity(effective_price(&said.fees, self.base_fee)),
-                "logsBloom": stored.receipt.bloom,
-                "logs": logs,
-            }),
-        )
+        logs.iter().enumerate().map(view).collect()
     }
 }
 

@@ -5,12 +5,12 @@ use chain_core::transaction::account::{AccountTransaction, Fees};
 use serde_json::{Value, json};
 
 use super::{
-    accounts::TIP,
+    accounts::{TIP, next_nonce},
     blocks::unsigned_fields,
     call::{SECONDS, estimate},
 };
 use crate::rpc::base::{
-    Args, BlockTag, CallRequest, Context, Method, Overrides, RpcResult, Simulation, account, data, quantity,
+    Args, BlockTag, CallRequest, Context, Method, Overrides, RpcResult, Simulation, data, quantity,
 };
 
 pub const METHODS: &[Method] = &[Method::new("eth_fillTransaction", &["transaction"], fill).code().within(SECONDS)];
@@ -25,7 +25,7 @@ fn fill(context: &Context, mut args: Args) -> RpcResult<Value> {
     };
     request.fields.nonce = match request.nonce {
         Some(nonce) => nonce,
-        None => next_nonce(context, &request, &simulation)?,
+        None => next_nonce(context, request.from)?,
     };
     if !request.priced {
         let estimate = context.ask(context.engine.estimate_fee())?;
@@ -44,11 +44,4 @@ fn fill(context: &Context, mut args: Args) -> RpcResult<Value> {
     // Of a transaction without a block it is the most that it may cost.
     tx.insert("gasPrice".into(), quantity(request.fields.fees.fee_cap()));
     Ok(json!({ "raw": raw, "tx": tx }))
-}
-
-/// The nonce after those of the mempool.
-fn next_nonce(context: &Context, request: &CallRequest, simulation: &Simulation) -> RpcResult<u64> {
-    let mined = account(&simulation.state, &request.from)?.nonce;
-    let pending = context.ask(context.engine.pending_nonce(request.from))?;
-    Ok(pending.unwrap_or(mined).max(mined))
 }

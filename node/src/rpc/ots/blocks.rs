@@ -4,9 +4,9 @@ use alloy_primitives::U256;
 use chain_core::hash::BlockHash;
 use serde_json::{Value, json};
 
-use super::number::{Count, Number};
+use super::number::Number;
 use crate::rpc::{
-    base::{Args, BlockTag, Context, Method, RpcResult, quantity},
+    base::{Args, BlockTag, Context, Count, Method, RpcResult, quantity},
     eth::FullBlock,
 };
 

@@ -6,12 +6,11 @@ use serde_json::{Value, json};
 
 use super::{
     history::{Blocks, account_transaction},
-    number::Count,
     states::first_height,
 };
 use crate::{
     rpc::{
-        base::{Args, Call, Context, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts},
+        base::{Args, Call, Context, Count, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts},
         eth::{FullBlock, pending_transaction},
     },
     store::{BlockRef, HistoricalState, HistoryPlace, Snapshot, StoredReceipt, kv::Order},

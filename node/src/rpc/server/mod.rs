@@ -57,6 +57,7 @@ use body::Unread;
 pub use client::Client;
 pub use meter::Batched;
 use meter::MeterLayer;
+use page::text;
 use places::{Places, Seat};
 pub use session::Session;
 use session::{Socket, Totals};
@@ -339,13 +340,6 @@ async fn turn_away(mut socket: TcpStream) {
         b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\r\ntoo many connections\n";
     // A client that is gone needs no answer.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(answer)).await;
-}
-
-fn text(status: StatusCode, body: &'static str) -> HttpResponse {
-    let mut response = HttpResponse::new(HttpBody::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    response
 }
 
 const BUSY: &str = "too many large requests at once\n";

@@ -35,7 +35,7 @@ pub fn is_for_page(method: &Method) -> bool {
 pub fn answer(method: &Method, path: &str, asked: &HeaderMap) -> HttpResponse {
     let mut response = match page::find(path) {
         Some(file) => serve(file, asked),
-        None => nothing(),
+        None => text(StatusCode::NOT_FOUND, NOT_FOUND),
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -47,9 +47,10 @@ pub fn answer(method: &Method, path: &str, asked: &HeaderMap) -> HttpResponse {
     response
 }
 
-fn nothing() -> HttpResponse {
-    let mut response = HttpResponse::new(HttpBody::from(NOT_FOUND));
-    *response.status_mut() = StatusCode::NOT_FOUND;
+/// An answer in words.
+pub fn text(status: StatusCode, body: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::from(body));
+    *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     response
 }

@@ -2,13 +2,13 @@
 
 use alloy_primitives::Address;
 use chain_core::units::Height;
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 
 use super::rows::of_block;
 use crate::rpc::{
     base::{
-        Args, BlockTag, Call, Context, Method, Object, Options, Quantity, RpcError, RpcResult, cannot, internal,
-        invalid, not_found, over_limit, param, resolve,
+        AccountList, Args, BlockTag, Call, Context, Count, Method, Object, Options, RpcError, RpcResult, cannot,
+        internal, invalid, not_found, over_limit, resolve,
     },
     tracer::{MOST_BYTES, Row, too_long},
 };
@@ -17,8 +17,6 @@ pub const METHODS: &[Method] = &[Method::raw("trace_filter", &["filter"], trace_
 
 /// Most blocks of a range: each is run again.
 const MOST_BLOCKS: Height = 1_000;
-/// Most addresses in a list.
-const MOST_ADDRESSES: usize = 1_000;
 
 const KEYS: &[&str] = &["fromBlock", "toBlock", "fromAddress", "toAddress", "after", "count", "mode"];
 
@@ -34,22 +32,9 @@ struct Filter {
     count: u64,
 }
 
-struct List(Vec<Address>);
-
-param!(List, "an account or an array of at most 1,000", |value| match value {
-    Value::Array(list) if list.len() <= MOST_ADDRESSES => {
-        list.iter().map(Address::parse).collect::<Option<_>>().map(Self)
-    }
-    value => Address::parse(value).map(|address| Self(vec![address])),
-});
-
-struct Number(u64);
-
-param!(Number, "a number or a quantity such as \"0x1b4\"", |value| Quantity::or_integer(value).map(Self));
-
 impl Filter {
     fn read(options: &Options) -> RpcResult<Self> {
-        let list = |key: &str| Ok::<_, RpcError>(options.get::<List>(key)?.map_or(Vec::new(), |list| list.0));
+        let list = |key: &str| Ok::<_, RpcError>(options.get::<AccountList>(key)?.map_or(Vec::new(), |list| list.0));
         Ok(Self {
             from: list("fromAddress")?,
             to: list("toAddress")?,
@@ -58,8 +43,8 @@ impl Filter {
                 Some("intersection") => true,
                 Some(_) => return Err(invalid("filter.mode: expected \"union\" or \"intersection\"")),
             },
-            after: options.get::<Number>("after")?.map_or(0, |number| number.0),
-            count: options.get::<Number>("count")?.map_or(u64::MAX, |number| number.0),
+            after: options.get::<Count>("after")?.map_or(0, |count| count.0),
+            count: options.get::<Count>("count")?.map_or(u64::MAX, |count| count.0),
         })
     }
 
@@ -120,7 +105,7 @@ fn add_block(context: &Context, height: Height, call: &Call, filter: &mut Filter
     let at = snapshot
         .at_height(height)?
         .ok_or_else(|| cannot(format!("a reorg removed block {height} meanwhile: ask again")))?;
-    for row in of_block(context, snapshot, at, call, MOST_BYTES)? {
+    for row in of_block(context, snapshot, at, call)? {
         if filter.count == 0 {
             break;
         }

@@ -8,8 +8,8 @@ use chain_core::hash::TxId;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    base::{Any, Args, BlockTag, Context, Method, Quantity, RpcResult, internal, invalid, resolve},
-    tracer::{MOST_BYTES, Row},
+    base::{Any, Args, BlockTag, Context, Count, Method, Param, RpcResult, internal, invalid, resolve},
+    tracer::Row,
 };
 
 pub const TABLES: &[&[Method]] = &[METHODS, filter::METHODS, replay::METHODS];
@@ -27,7 +27,7 @@ fn trace_block(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let tag: BlockTag = args.required()?;
     let snapshot = context.snapshot()?;
     let Some(at) = resolve(context, &snapshot, tag)? else { return Ok(RawValue::NULL.to_owned()) };
-    let rows = rows::of_block(context, snapshot, at, &args.call(), MOST_BYTES)?;
+    let rows = rows::of_block(context, snapshot, at, &args.call())?;
     to_raw_value(&rows).map_err(internal)
 }
 
@@ -35,7 +35,7 @@ fn trace_block(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
 fn of_hash(context: &Context, args: &Args, txid: &TxId) -> RpcResult<Option<Vec<Row>>> {
     let snapshot = context.snapshot()?;
     let Some(place) = snapshot.transaction(txid)? else { return Ok(None) };
-    let rows = rows::of_transaction(context, snapshot, place.block, &args.call(), place.position, MOST_BYTES)?;
+    let rows = rows::of_transaction(context, snapshot, place.block, &args.call(), place.position)?;
     // A coin transaction calls nothing, and is none of Ethereum's.
     Ok(Some(rows).filter(|rows| !rows.is_empty()))
 }
@@ -48,7 +48,7 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
 fn trace_get(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let txid: TxId = args.required()?;
     let Any(indices) = args.required()?;
-    let index = |index: &serde_json::Value| usize::try_from(Quantity::or_integer(index)?).ok();
+    let index = |index: &serde_json::Value| usize::try_from(Count::parse(index)?.0).ok();
     let address: Option<Vec<usize>> =
         indices.as_array().filter(|list| list.len() <= MOST_DEPTH).and_then(|list| list.iter().map(index).collect());
     let address = address.ok_or_else(|| invalid("indices: expected an array of quantities such as [\"0x0\"]"))?;

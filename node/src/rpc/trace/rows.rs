@@ -5,7 +5,10 @@ use alloy_primitives::U256;
 use crate::{
     rpc::{
         base::{Call, Context, RpcResult, coinbase, header, internal},
-        tracer::{CallConfig, Calls, FlatConfig, Flattener, Place, Recorder, Row, TraceBlock, Tracing, Watch, reward},
+        tracer::{
+            CallConfig, Calls, FlatConfig, Flattener, MOST_BYTES, Place, Recorder, Row, TraceBlock, Tracing, Watch,
+            reward,
+        },
     },
     store::{BlockRef, Snapshot},
 };
@@ -39,43 +42,38 @@ fn next(tracing: &mut Tracing<'_, '_>, call: &Call, left: &mut usize) -> RpcResu
     Ok(rows)
 }
 
-/// The rows of a block, or of its transaction at a position.
+/// The rows of a block's transactions, or of the one at a position.
+fn traced(block: &TraceBlock, context: &Context, call: &Call, only: Option<u32>) -> RpcResult<Vec<Row>> {
+    let mut left = MOST_BYTES;
+    let traced = block.each(context, call, only, |tx| next(tx, call, &mut left))?;
+    Ok(traced.into_iter().flatten().collect())
+}
+
+/// The rows of a block's transaction at a position.
 ///
 /// # Errors
-/// -32005 beyond `most_bytes` or the time of the call; -32002 where the state is not kept.
+/// -32005 beyond [`MOST_BYTES`] or the time of the call; -32002 where the state is not kept.
 pub fn of_transaction(
     context: &Context,
     snapshot: Snapshot,
     at: BlockRef,
     call: &Call,
     position: u32,
-    most_bytes: usize,
 ) -> RpcResult<Vec<Row>> {
-    let mut left = most_bytes;
-    let block = TraceBlock::load(context, snapshot, at)?;
-    let traced = block.each(context, call, Some(position), |tx| next(tx, call, &mut left))?;
-    Ok(traced.into_iter().flatten().collect())
+    traced(&TraceBlock::load(context, snapshot, at)?, context, call, Some(position))
 }
 
 /// The rows of a block: of its transactions, and what it mints. The genesis block has none.
 ///
 /// # Errors
 /// As [`of_transaction`].
-pub fn of_block(
-    context: &Context,
-    snapshot: Snapshot,
-    at: BlockRef,
-    call: &Call,
-    most_bytes: usize,
-) -> RpcResult<Vec<Row>> {
+pub fn of_block(context: &Context, snapshot: Snapshot, at: BlockRef, call: &Call) -> RpcResult<Vec<Row>> {
     if at.height == 0 {
         return Ok(Vec::new());
     }
     let minted = header(&snapshot, at)?.executed.map_or(U256::ZERO, |executed| executed.minted);
-    let mut left = most_bytes;
     let block = TraceBlock::load(context, snapshot, at)?;
-    let traced = block.each(context, call, None, |tx| next(tx, call, &mut left))?;
-    let mut rows: Vec<Row> = traced.into_iter().flatten().collect();
+    let mut rows = traced(&block, context, call, None)?;
     rows.push(reward(coinbase(&block.block, block.at)?.beneficiary, minted, block.place()));
     Ok(rows)
 }

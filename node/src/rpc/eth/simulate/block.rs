@@ -1,6 +1,6 @@
 //! A simulated block as a block of the chain, and the results of its calls.
 
-use alloy_primitives::{B256, Log};
+use alloy_primitives::B256;
 use chain_core::{
     block::{Block, header::Header, merkle},
     codec,
@@ -16,7 +16,7 @@ use super::watch::Ran;
 use crate::{
     rpc::{
         base::{RpcError, RpcResult, data, failure, internal, quantity},
-        eth::blocks::{FullBlock, block_hash},
+        eth::blocks::FullBlock,
     },
     store::{HeaderRecord, StoredReceipt},
 };
@@ -97,24 +97,10 @@ impl Simulated {
     }
 
     fn result(&self, index: usize, ran: &Ran, logs_before: usize) -> Value {
-        let log = |(place, log): (usize, &Log)| {
-            json!({
-                "address": log.address,
-                "topics": log.topics(),
-                "data": log.data.data,
-                "blockNumber": quantity(self.block.at.height),
-                "blockHash": block_hash(&self.block.at.hash),
-                "blockTimestamp": quantity(self.block.record.header.time),
-                "transactionHash": ran.transaction.hash(),
-                "transactionIndex": quantity(index),
-                "logIndex": quantity(logs_before + place),
-                "removed": false,
-            })
-        };
         let outcome = &ran.outcome;
         let mut result = json!({
             "returnData": data(&outcome.output),
-            "logs": ran.logs.iter().enumerate().map(log).collect::<Vec<_>>(),
+            "logs": self.block.logs(&ran.logs, ran.transaction.hash(), index, logs_before),
             "gasUsed": quantity(outcome.gas_used),
             "maxUsedGas": quantity(ran.most_gas),
             "status": quantity(u8::from(outcome.status == Status::Success)),
