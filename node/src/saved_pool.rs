@@ -56,7 +56,7 @@ impl PoolFile {
 /// # Errors
 /// If the file cannot be written; the one before stays then.
 async fn save(engine: &EngineHandle, file: &Path, left: &[Transaction]) -> io::Result<usize> {
-    let entries = engine.mempool_content(usize::MAX).await.map_err(io::Error::other)?;
+    let entries = engine.query(|engine| engine.mempool().best(usize::MAX)).await.map_err(io::Error::other)?;
     let (mut names, mut all) = (HashSet::new(), Vec::new());
     // What came in again meanwhile stands in both.
     for transaction in entries.iter().map(|entry| &*entry.transaction).chain(left) {

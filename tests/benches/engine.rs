@@ -268,7 +268,8 @@ fn templates(load: &Load, prefix: usize) {
         engine.offer(block.transactions[1..].to_vec());
         pooled += engine.engine.mempool().stats().transactions - before;
     }
-    let request = TemplateRequest { payout: Lock::Policy([1; 32]), beneficiary: Address::ZERO, extra: vec![0; 8] };
+    let (payout, beneficiary) = (Lock::Policy([1; 32]), Address::ZERO);
+    let request = TemplateRequest { payout, beneficiary, extra: vec![0; 8], full: false };
     let mut transactions = 0;
     let took = measure(|| {
         let template = engine.engine.template(&request).expect("the pool holds valid transactions");

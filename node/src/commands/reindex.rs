@@ -39,7 +39,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     let lost = store.forget_damaged()?;
     let opened = open::open_store(&config, store)?;
     let rebuilt = rebuild(&opened, json)?;
-    let tips = opened.runtime().block_on(opened.engine.tips(usize::MAX));
+    let tips = opened.runtime().block_on(opened.engine.query(|engine| engine.chain().tips(usize::MAX)));
     opened.close()?;
     if pruned > 0 && !json {
         say(format_args!(

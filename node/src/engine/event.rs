@@ -4,14 +4,14 @@ use chain_core::{
     U256,
     block::{Block, header::Header},
     codec::CodecError,
-    finality::{Certificate, Evidence},
+    finality::{Certificate, Evidence, Vote},
     hash::{BlockHash, TxId},
     transaction::{Transaction, coin::KeyBytes},
     units::{Amount, Gas, Height},
 };
 use std::{sync::Arc, time::Duration};
 
-use super::{cast::Cast, error::SubmitBlockError};
+use super::error::SubmitBlockError;
 use crate::{
     mempool::{MempoolStats, RemovalReason, SubmitError},
     offence::Offence,
@@ -224,7 +224,7 @@ pub struct FinalityInfo {
     /// The member who leads it.
     pub leader: u8,
     /// The votes for the next checkpoint.
-    pub votes: Vec<Cast>,
+    pub votes: Vec<Vote>,
     /// Evidence against members.
     pub evidence: Vec<Evidence>,
     /// The member that this node votes for.

@@ -3,7 +3,6 @@
 //! [`Engine::handle`] takes an event and the time and returns actions. It knows no clock, thread or socket, so that a
 //! simulator drives the very same code.
 
-mod cast;
 mod chain;
 mod dev;
 mod error;
@@ -20,7 +19,6 @@ pub use crate::{
     mempool::{RemovalReason, SubmitError},
     offence::{BAN, Offence},
 };
-pub use cast::Cast;
 pub use chain::Chain;
 pub use dev::Mined;
 pub use error::{AcceptError, OpenError, Stopped, SubmitBlockError, TemplateError};
@@ -314,17 +312,10 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
-        note_template();
+        if let Some(metrics) = metrics::on() {
+            metrics.engine.template();
+        }
         self.pool.template(request, &self.chain, self.out.wall())
-    }
-
-    /// The best block whose merkle tree is full: 1, 2, 4, 8, ... transactions. Bitcoin's tree over them is the same.
-    ///
-    /// # Errors
-    /// [`TemplateError`].
-    pub fn full_template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
-        note_template();
-        self.pool.full_template(request, &self.chain, self.out.wall())
     }
 
     /// The operator trusts a certificate that would disconnect more blocks than the chain allows: follows it. Returns its height.
@@ -348,11 +339,5 @@ impl Engine {
     /// [`SubmitError`].
     pub fn test_transaction(&mut self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
         self.pool.test(transaction, &mut self.chain, self.out.now())
-    }
-}
-
-fn note_template() {
-    if let Some(metrics) = metrics::on() {
-        metrics.engine.template();
     }
 }

@@ -1,19 +1,13 @@
 //! The engine's thread, and the handle by which others ask it.
 
 use chain_core::{
-    Address,
     block::Block,
     hash::{BlockHash, TxId},
-    headers::HeaderInfo,
     spec::ChainSpec,
-    transaction::{
-        Transaction,
-        coin::{Lock, OutPoint, Output},
-    },
+    transaction::Transaction,
     units::Height,
 };
 use std::{
-    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -28,12 +22,12 @@ use super::{
 };
 use crate::{
     engine::{
-        AcceptError, Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo,
-        LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError,
-        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig, tag,
+        AcceptError, Action, BlockOutcome, BlockPlan, ChainInfo, Engine, EngineConfig, LongPollId, NodeEvent,
+        OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
+        TemplateRequest, TestedTransaction, VerifyConfig, tag,
     },
     finality::MemberKey,
-    mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
+    mempool::{FeeEstimate, MempoolConfig, MempoolStats},
     store::Store,
 };
 
@@ -158,6 +152,17 @@ impl EngineHandle {
         answer.await.map_err(|_| Stopped)
     }
 
+    /// Reads something between two of the engine's steps.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn query<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        self.ask(|engine| read(engine)).await
+    }
+
     /// Submits a transaction.
     ///
     /// # Errors
@@ -195,15 +200,6 @@ impl EngineHandle {
     /// [`TemplateError`].
     pub async fn block_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
         let template = self.ask(move |engine| engine.template(&request)).await;
-        template.unwrap_or(Err(TemplateError::Stopped))
-    }
-
-    /// As [`EngineHandle::block_template`], with so many transactions that Bitcoin's merkle tree over them is this chain's.
-    ///
-    /// # Errors
-    /// [`TemplateError`].
-    pub async fn full_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
-        let template = self.ask(move |engine| engine.full_template(&request)).await;
         template.unwrap_or(Err(TemplateError::Stopped))
     }
 
@@ -269,14 +265,6 @@ impl EngineHandle {
         self.act(move |engine| engine.drop_transactions(&which)).await
     }
 
-    /// The block at a height of the active chain, so many below the tip; `None` if there are fewer.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn below_tip(&self, depth: Height) -> Result<Option<BlockHash>, Stopped> {
-        self.ask(move |engine| engine.below_tip(depth)).await
-    }
-
     /// Has the engine move the chain; the reply comes when that was announced.
     async fn act<T: Send + 'static>(
         &self,
@@ -292,30 +280,6 @@ impl EngineHandle {
         answer.await.map_err(|_| Stopped)
     }
 
-    /// Leaves of the block tree, at most so many: the active tip first, then by height.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn tips(&self, most: usize) -> Result<Vec<ChainTip>, Stopped> {
-        self.ask(move |engine| engine.chain().tips(most)).await
-    }
-
-    /// Finality now, on a chain that has it.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn finality(&self) -> Result<Option<FinalityInfo>, Stopped> {
-        self.ask(|engine| engine.chain().finality_info()).await
-    }
-
-    /// The tip of each peer, with its height; see [`Engine::peer_tips`].
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn peer_tips(&self) -> Result<BTreeMap<PeerId, (Height, BlockHash)>, Stopped> {
-        self.ask(|engine| engine.peer_tips().collect()).await
-    }
-
     /// Has a certificate followed that was refused; see [`Engine::accept_certificate`].
     ///
     /// # Errors
@@ -324,101 +288,12 @@ impl EngineHandle {
         self.act(move |engine| engine.accept_certificate(block)).await.unwrap_or(Err(AcceptError::Stopped))
     }
 
-    /// A header of any branch.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn header(&self, hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
-        self.ask(move |engine| engine.chain().tree().get(&hash)).await
-    }
-
-    /// Whether the mempool has a transaction that covers the next block's base fee.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn has_mineable(&self) -> Result<bool, Stopped> {
-        self.ask(|engine| engine.mempool().select().next_package().is_some()).await
-    }
-
-    /// A transaction of the mempool.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_transaction(&self, txid: TxId) -> Result<Option<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().get(&txid)).await
-    }
-
-    /// The same for several at once.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_transactions(&self, txids: Vec<TxId>) -> Result<Vec<Option<MempoolEntry>>, Stopped> {
-        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().get(txid)).collect()).await
-    }
-
-    /// Transactions of the mempool, best first, at most so many.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_content(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().best(limit)).await
-    }
-
-    /// Coin transactions of the mempool, best first, at most so many.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_coins(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().best_coins(limit)).await
-    }
-
     /// Which of these transactions are in the mempool.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn mempool_holds(&self, txids: Vec<TxId>) -> Result<Vec<bool>, Stopped> {
         self.ask(move |engine| txids.iter().map(|txid| engine.mempool().contains(txid)).collect()).await
-    }
-
-    /// The coins that each of these transactions of the mempool spends.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_spends(&self, txids: Vec<TxId>) -> Result<Vec<Vec<(OutPoint, Output)>>, Stopped> {
-        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().spent_by(txid)).collect()).await
-    }
-
-    /// Account transactions of one sender in the mempool, by nonce.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_of_sender(&self, sender: Address) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().of_sender(&sender)).await
-    }
-
-    /// What the mempool gives to and takes from each of these locks.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_of_locks(&self, locks: Vec<Lock>) -> Result<Vec<LockPending>, Stopped> {
-        self.ask(move |engine| locks.iter().map(|lock| engine.mempool().of_lock(lock)).collect()).await
-    }
-
-    /// Which transaction of the mempool spends a coin.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn mempool_spender(&self, outpoint: OutPoint) -> Result<Option<TxId>, Stopped> {
-        self.ask(move |engine| engine.mempool().spender(&outpoint)).await
-    }
-
-    /// The nonce that the sender's next transaction should have, counting what is executable in the mempool; `None` if
-    /// the mempool has nothing of this sender.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn pending_nonce(&self, sender: Address) -> Result<Option<u64>, Stopped> {
-        self.ask(move |engine| engine.mempool().pending_nonce(&sender)).await
     }
 
     /// Size and limits of the mempool, without waiting for the engine.
@@ -432,18 +307,6 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn estimate_fee(&self) -> Result<FeeEstimate, Stopped> {
         self.ask(|engine| engine.mempool().estimate(engine.chain().spec().gas_limit)).await
-    }
-
-    /// The mempool as the next blocks, with the first so many transactions of the next one.
-    ///
-    /// # Errors
-    /// [`Stopped`].
-    pub async fn coming_blocks(&self, named: usize) -> Result<Coming, Stopped> {
-        self.ask(move |engine| {
-            let spec = engine.chain().spec();
-            engine.mempool().coming(spec.gas_limit, spec.max_block_bytes, named)
-        })
-        .await
     }
 
     /// The way of a peer's events to the engine: one for each connection, kept as long as that.

@@ -6,7 +6,6 @@ use chain_core::{
     execute::{Edit, base_fee_mark},
     hash::BlockHash,
     transaction::Transaction,
-    units::Height,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::{sync::broadcast::error::RecvError, time::sleep};
@@ -245,14 +244,6 @@ impl Mining {
         Ok(true)
     }
 
-    /// The block so many below the tip.
-    ///
-    /// # Errors
-    /// [`TemplateError::Stopped`].
-    pub async fn below_tip(&self, depth: Height) -> Result<Option<BlockHash>, TemplateError> {
-        self.engine.below_tip(depth).await.map_err(|_| TemplateError::Stopped)
-    }
-
     /// Mines a block whenever a transaction comes in, as long as that is switched on; what was there before, too.
     pub async fn automine(self: Arc<Self>) {
         let mut events = self.engine.subscribe();
@@ -278,7 +269,7 @@ impl Mining {
         while self.demand().automine
             && (1..before).contains(&pending())
             // What offers less than the base fee waits, and needs no empty blocks.
-            && self.engine.has_mineable().await.unwrap_or_default()
+            && self.engine.query(|engine| engine.mempool().select().next_package().is_some()).await.unwrap_or_default()
         {
             before = pending();
             if let Err(error) = self.mine_now(1, None).await {

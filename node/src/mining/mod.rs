@@ -184,7 +184,8 @@ impl Mining {
     /// What to ask a template with; `extra` goes to the end of the coinbase's.
     fn request(&self, extra: Vec<u8>) -> TemplateRequest {
         let state = self.state.lock();
-        TemplateRequest { payout: state.payout.unwrap_or(Self::NOBODY), beneficiary: state.beneficiary, extra }
+        let payout = state.payout.unwrap_or(Self::NOBODY);
+        TemplateRequest { payout, beneficiary: state.beneficiary, extra, full: false }
     }
 
     /// What the miner does now.

@@ -122,7 +122,8 @@ async fn network(context: &Context, recorder: &Recorder) {
 /// A chain without finality has no members, and nothing that lags.
 async fn finality(context: &Context, recorder: &Recorder) {
     // An engine that does not answer is stopping.
-    let info = timeout(PATIENCE, context.engine.finality()).await.ok().and_then(Result::ok).flatten();
+    let info = context.engine.query(|engine| engine.chain().finality_info());
+    let info = timeout(PATIENCE, info).await.ok().and_then(Result::ok).flatten();
     let info = info.as_ref();
     let set = |name, value: f64| recorder.set(name, &[], value);
     let height = info.and_then(|info| info.newest.as_ref()).map_or(0, |newest| newest.height);

@@ -56,8 +56,8 @@ impl Monitor {
         if let Some(failure) = engine.failure() {
             return Some(format!("the engine has failed: {failure}"));
         }
-        match timeout(PATIENCE, engine.below_tip(0)).await {
-            Ok(Ok(_)) => None,
+        match timeout(PATIENCE, engine.query(|_| ())).await {
+            Ok(Ok(())) => None,
             Ok(Err(_)) => Some("the node is stopping".to_owned()),
             Err(_) => Some(format!("the engine does not answer within {} s", PATIENCE.as_secs())),
         }

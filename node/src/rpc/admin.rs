@@ -2,6 +2,7 @@
 
 use chain_core::{hash::BlockHash, units::Height};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::base::{Args, Context, Method, RpcResult, cannot, param};
 use crate::{
@@ -66,7 +67,7 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
 
 fn peers(context: &Context, _: Args) -> RpcResult<Value> {
     let peers = context.ask(network(context)?.peers())?;
-    let tips = context.ask(context.engine.peer_tips())?;
+    let tips: BTreeMap<_, _> = context.query(|engine| engine.peer_tips().collect())?;
     Ok(peers.iter().map(|info| peer(info, tips.get(&info.number).copied())).collect())
 }
 

@@ -48,13 +48,13 @@ fn grouped(all: &[MempoolEntry], show: fn(&AccountTransaction, Address) -> Value
 }
 
 fn content(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
+    let all = context.query(|engine| engine.mempool().best(MAX_LISTED))?;
     Ok(grouped(&all, |tx, sender| pending_transaction(tx, Some(sender))))
 }
 
 fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
     let sender: Address = args.required()?;
-    let of_sender = context.ask(context.engine.mempool_of_sender(sender))?;
+    let of_sender = context.query(move |engine| engine.mempool().of_sender(&sender))?;
     let mut groups = grouped(&of_sender, |tx, sender| pending_transaction(tx, Some(sender)));
     let key = sender.to_checksum(None);
     let mut take =
@@ -63,7 +63,7 @@ fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
+    let all = context.query(|engine| engine.mempool().best(MAX_LISTED))?;
     Ok(grouped(&all, |tx, _| {
         let said = tx.fields();
         let to = said.to.map_or("contract creation".to_owned(), |to| to.to_checksum(None));
@@ -73,7 +73,7 @@ fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
 }
 
 fn coins(context: &Context, _: Args) -> RpcResult<Value> {
-    let coins = context.ask(context.engine.mempool_coins(MAX_LISTED))?;
+    let coins = context.query(|engine| engine.mempool().best_coins(MAX_LISTED))?;
     let one = |entry: &MempoolEntry| {
         json!({
             "txid": entry.txid.to_string(),

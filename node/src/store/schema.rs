@@ -376,8 +376,7 @@ pub fn read_header(hash: BlockHash, value: &[u8]) -> Result<HeaderRecord, Malfor
             _ => return Err(Malformed),
         };
         let executed = if flags & EXECUTED == 0 { None } else { Some(read_executed(decoder)?) };
-        // Rows of older releases end here.
-        let work = if decoder.end().is_ok() { U256::ZERO } else { decoder.word()? };
+        let work = decoder.word()?;
         Ok(HeaderRecord { hash, header, height, body: flags & BODY != 0, verdict, executed, work })
     })
 }

@@ -71,7 +71,7 @@ pub struct HeaderRecord {
     pub verdict: Verdict,
     /// Set with the verdict `Valid`.
     pub executed: Option<Executed>,
-    /// Work from genesis to it, which the store adds; zero in rows that an older release wrote.
+    /// Work from genesis to it, which the store adds.
     pub work: U256,
 }
 

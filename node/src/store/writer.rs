@@ -159,7 +159,7 @@ impl Store {
         let parent = match before.filter(|before| before.hash == record.header.prev) {
             Some(before) => Some(before.work),
             None if record.height == 0 => Some(U256::ZERO),
-            None => self.header(&record.header.prev)?.map(|parent| parent.work).filter(|work| !work.is_zero()),
+            None => self.header(&record.header.prev)?.map(|parent| parent.work),
         };
         // Headers are checked before they are stored.
         let own = pow::target(record.header.bits).map(pow::work).unwrap_or_default();

@@ -330,6 +330,7 @@ impl Stratum {
                 payout: self.mining.payout_or_nobody(),
                 beneficiary: self.mining.status().beneficiary,
                 extra: Work::extra(),
+                full: false,
             };
             let template = match last {
                 Some(last) => self.engine.next_template(request, last, REFRESH).await,
@@ -402,7 +403,7 @@ mod tests {
     async fn solved(node: &TestNode) -> Solved {
         let (engine, mining) = (&node.context.engine, &node.context.mining);
         let (payout, beneficiary) = (mining.payout_or_nobody(), mining.status().beneficiary);
-        let request = TemplateRequest { payout, beneficiary, extra: Work::extra() };
+        let request = TemplateRequest { payout, beneficiary, extra: Work::extra(), full: false };
         let template = engine.block_template(request).await.unwrap();
         let mut block = template.block;
         while U256::from_le_bytes(block.header.hash().0) > template.target {

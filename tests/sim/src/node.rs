@@ -199,7 +199,8 @@ impl Node {
     pub fn request(&self, chain: &Chain) -> TemplateRequest {
         let number = self.number as u8;
         let payout = chain.users[self.number % PAYING].lock;
-        TemplateRequest { payout, beneficiary: Address::repeat_byte(0xb0 + number % 16), extra: vec![number] }
+        let beneficiary = Address::repeat_byte(0xb0 + number % 16);
+        TemplateRequest { payout, beneficiary, extra: vec![number], full: false }
     }
 }
 

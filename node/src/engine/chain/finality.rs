@@ -10,7 +10,7 @@ use chain_core::{
 
 use super::Chain;
 use crate::{
-    engine::{AcceptError, Cast, Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
+    engine::{AcceptError, Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
     finality::{Alarm, Finality, Heard, MemberKey, Promise, Stored},
     store::{Store, StoreError},
 };
@@ -290,7 +290,7 @@ impl Chain {
             next: round.height(),
             view,
             leader: electorate.rules.leader(round.height(), view),
-            votes: round.votes().map(Cast::of).collect(),
+            votes: round.votes().cloned().collect(),
             evidence: finality.evidence().cloned().collect(),
             member: finality.member(),
         })

@@ -105,36 +105,25 @@ impl Pool {
         self.templates.longpoll_id(chain)
     }
 
-    /// The best block to mine now.
+    /// The best block to mine now. Blocks that are searched for do not have the base fee that was set for the next block on demand:
+    /// the pool is ranked, and what cannot pay is left out, by the chain's own.
     pub(super) fn template(
         &mut self,
         request: &TemplateRequest,
         chain: &Chain,
         now: Time,
     ) -> Result<Template, TemplateError> {
-        self.by_chains_fee(chain, |pool| pool.templates.best(request, &mut pool.mempool, chain, now))
-    }
-
-    /// The best block whose merkle tree is full.
-    pub(super) fn full_template(
-        &mut self,
-        request: &TemplateRequest,
-        chain: &Chain,
-        now: Time,
-    ) -> Result<Template, TemplateError> {
-        self.by_chains_fee(chain, |pool| pool.templates.best_full(request, &mut pool.mempool, chain, now))
-    }
-
-    /// Blocks that are searched for do not have the base fee that was set for the next block on demand: the pool is ranked, and
-    /// what cannot pay is left out, by the chain's own.
-    fn by_chains_fee<T>(&mut self, chain: &Chain, make: impl FnOnce(&mut Self) -> T) -> T {
-        if self.next_base_fee.is_none() {
-            return make(self);
+        if self.next_base_fee.is_some() {
+            self.mempool.set_base_fee(chain.next_base_fee());
         }
-        self.mempool.set_base_fee(chain.next_base_fee());
-        let made = make(self);
-        self.mempool.set_base_fee(self.base_fee(chain));
-        made
+        let template = match request.full {
+            true => self.templates.best_full(request, &mut self.mempool, chain, now),
+            false => self.templates.best(request, &mut self.mempool, chain, now),
+        };
+        if self.next_base_fee.is_some() {
+            self.mempool.set_base_fee(self.base_fee(chain));
+        }
+        template
     }
 
     /// A solved block, for chains of trivial difficulty.

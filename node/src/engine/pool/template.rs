@@ -28,6 +28,8 @@ pub struct TemplateRequest {
     pub beneficiary: Address,
     /// The miner's own bytes, 0 to [`MOST_EXTRA`] at every height, at the end of the coinbase.
     pub extra: Vec<u8>,
+    /// Whether its merkle tree is to be full: 1, 2, 4, 8, ... transactions. Bitcoin's tree over them is the same.
+    pub full: bool,
 }
 
 /// Bytes at the start of each template's `extra` that no other process has. Without them nodes that pay one address would

@@ -235,7 +235,12 @@ impl Kit {
     }
 
     pub(crate) fn request(&self) -> TemplateRequest {
-        TemplateRequest { payout: lock(9), beneficiary: Address::repeat_byte(0xbe), extra: vec![self.name] }
+        TemplateRequest {
+            payout: lock(9),
+            beneficiary: Address::repeat_byte(0xbe),
+            extra: vec![self.name],
+            full: false,
+        }
     }
 
     pub(crate) fn template(&mut self) -> Template {

@@ -52,13 +52,13 @@ fn a_full_template_that_is_kept_has_the_long_poll_of_now() {
     // What came is announced, and time passes until the next is announced at once.
     kit.wait(6);
     kit.wait(6);
-    let request = kit.request();
-    let first = kit.engine.full_template(&request).unwrap();
+    let request = TemplateRequest { full: true, ..kit.request() };
+    let first = kit.engine.template(&request).unwrap();
     assert_eq!(first.block.transactions.len(), 2, "of three");
     // It waits for the nonces before it: the pool grows, and the best block stays.
     kit.submit(&kit.transfer(1, 5, 3)).unwrap();
     kit.wait(0);
-    let second = kit.engine.full_template(&request).unwrap();
+    let second = kit.engine.template(&request).unwrap();
     assert_eq!(second.block, first.block);
     assert_eq!(second.longpoll, kit.template().longpoll);
     assert_ne!(second.longpoll, first.longpoll);

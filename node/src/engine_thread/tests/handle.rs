@@ -45,18 +45,22 @@ fn serves_from_any_thread() {
             assert_eq!(task.await.unwrap().unwrap(), tx.txid());
         }
         assert_eq!(handle.mempool_stats().transactions, 20);
-        assert_eq!(handle.mempool_content(usize::MAX).await.unwrap().len(), 20);
-        assert_eq!(handle.mempool_spender(kit.coin(3).0).await.unwrap(), Some(txs[3].txid()));
-        assert_eq!(handle.mempool_of_locks(vec![lock(2)]).await.unwrap()[0].incoming.len(), 20);
-        assert_eq!(handle.mempool_transaction(txs[0].txid()).await.unwrap().unwrap().fee, Amount::from_grains(FEE));
+        assert_eq!(handle.query(|engine| engine.mempool().best(usize::MAX)).await.unwrap().len(), 20);
+        let (coin, txid) = (kit.coin(3).0, txs[0].txid());
+        assert_eq!(handle.query(move |engine| engine.mempool().spender(&coin)).await.unwrap(), Some(txs[3].txid()));
+        let pending = handle.query(|engine| engine.mempool().of_lock(&lock(2))).await.unwrap();
+        assert_eq!(pending.incoming.len(), 20);
+        let entry = handle.query(move |engine| engine.mempool().get(&txid)).await.unwrap();
+        assert_eq!(entry.unwrap().fee, Amount::from_grains(FEE));
         let again = handle.submit_transaction(Transaction::Coin(txs[0].clone())).await;
         assert!(matches!(again, Err(SubmitError::Mempool(_))));
 
         let hashes = [handle.mine(plan(&kit)).await.unwrap(), handle.mine(plan(&kit)).await.unwrap()];
         assert_eq!(handle.chain_info().hash, hashes[1]);
         assert_eq!((handle.chain_info().height, handle.mempool_stats().transactions), (2, 0));
-        assert_eq!(handle.tips(9).await.unwrap().len(), 1);
-        assert_eq!(handle.header(hashes[0]).await.unwrap().unwrap().status, Status::Valid);
+        assert_eq!(handle.query(|engine| engine.chain().tips(9)).await.unwrap().len(), 1);
+        let first = handle.query(move |engine| engine.chain().tree().get(&hashes[0])).await.unwrap();
+        assert_eq!(first.unwrap().status, Status::Valid);
         let mut tips = 0;
         while let Ok(event) = events.try_recv() {
             tips += u32::from(matches!(event, NodeEvent::NewTip { .. }));
@@ -64,7 +68,7 @@ fn serves_from_any_thread() {
         assert_eq!(tips, 2);
         handle.shutdown().await;
         assert!(matches!(handle.block_template(kit.request()).await, Err(TemplateError::Stopped)));
-        assert!(handle.tips(9).await.is_err());
+        assert!(handle.query(|engine| engine.chain().tips(9)).await.is_err());
         assert!(handle.subscribe().recv().await.is_err());
     });
     assert_eq!(start(&kit).chain_info().height, 2);
@@ -102,7 +106,7 @@ fn replays_stored_blocks_while_it_answers() {
         let mut events = handle.subscribe();
         while handle.chain_info().connecting {
             let _ = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
-            assert!(handle.mempool_content(usize::MAX).await.is_ok());
+            assert!(handle.query(|engine| engine.mempool().best(usize::MAX)).await.is_ok());
         }
         assert_eq!((handle.chain_info().height, handle.chain_info().best_header), (200, 200));
         let known = handle.submit_block(blocks[5].clone()).await.unwrap();

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     dev::Accounts,
+    engine::Engine,
     engine_thread::EngineHandle,
     mining::Mining,
     net::NetHandle,
@@ -128,6 +129,11 @@ impl Context {
     /// Waits for an answer of the engine or the network.
     pub fn ask<T, E: Into<RpcError>>(&self, request: impl Future<Output = Result<T, E>>) -> RpcResult<T> {
         self.wait(request).map_err(Into::into)
+    }
+
+    /// Waits until the engine has read something.
+    pub fn query<T: Send + 'static>(&self, read: impl FnOnce(&Engine) -> T + Send + 'static) -> RpcResult<T> {
+        self.ask(self.engine.query(read))
     }
 
     /// Waits for a future on this thread. If it is one that reads connections, another takes over.

@@ -72,25 +72,20 @@ fn get_header(context: &Context, mut args: Args) -> RpcResult<Value> {
     if !verbose {
         return Ok(hex::encode(found.record.header.to_bytes()).into());
     }
-    header_fields(context, &snapshot, &found).map(Value::Object)
+    header_fields(&snapshot, &found).map(Value::Object)
 }
 
-fn header_fields(context: &Context, snapshot: &Snapshot, found: &Found) -> RpcResult<render::Fields> {
+fn header_fields(snapshot: &Snapshot, found: &Found) -> RpcResult<render::Fields> {
     let record = &found.record;
     let tip = snapshot.tip().height;
     let next = match found.active {
         true => snapshot.at_height(record.height + 1)?,
         false => None,
     };
-    let work = match record.work.is_zero() {
-        false => Some(record.work),
-        // A row of an older release.
-        true => context.ask(context.engine.header(record.hash))?.map(|info| info.work),
-    };
     let mut fields = render::header(&record.header, record.height);
     fields.extend(render::fields(json!({
         "confirmations": if found.active { i64::from(tip - record.height) + 1 } else { -1 },
-        "chainWork": work.map(render::word),
+        "chainWork": render::word(record.work),
         "next": next.map(|next| next.hash.to_string()),
     })));
     Ok(fields)
@@ -117,7 +112,7 @@ fn whole_block(context: &Context, snapshot: &Snapshot, found: &Found, full: bool
         false => block.transactions.iter().map(|tx| tx.txid().to_string().into()).collect(),
         true => full_transactions(context, snapshot, at, &block)?,
     };
-    let mut fields = header_fields(context, snapshot, found)?;
+    let mut fields = header_fields(snapshot, found)?;
     fields.extend(render::fields(json!({
         "size": size,
         "baseFee": found.record.executed.map(|executed| executed.base_fee),
@@ -156,7 +151,7 @@ fn full_transactions(context: &Context, snapshot: &Snapshot, at: BlockRef, block
 
 fn get_tips(context: &Context, mut args: Args) -> RpcResult<Value> {
     let most = args.optional::<u32>()?.map_or(usize::MAX, |most| most as usize);
-    let tips = context.ask(context.engine.tips(most))?;
+    let tips = context.query(move |engine| engine.chain().tips(most))?;
     let tip = |tip: &crate::engine::ChainTip| {
         let status = match tip.status {
             TipStatus::Active => "active",

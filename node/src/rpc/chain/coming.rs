@@ -18,7 +18,8 @@ fn get_next_blocks(context: &Context, mut args: Args) -> RpcResult<Value> {
     if named > MOST_NAMED {
         return Err(invalid(format!("transactions: expected 0 to {MOST_NAMED}, got {named}")));
     }
-    let ask = || context.ask(context.engine.coming_blocks(MOST_NAMED));
+    let (gas, bytes) = (context.spec.gas_limit, context.spec.max_block_bytes);
+    let ask = || context.query(move |engine| engine.mempool().coming(gas, bytes, MOST_NAMED));
     let coming = context.next_blocks.get(context.engine.chain_info().hash, Instant::now(), ask)?;
     Ok(json!({
         "blocks": coming.blocks.iter().map(block).collect::<Vec<_>>(),

@@ -8,14 +8,14 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    engine::{Cast, FinalityInfo},
+    engine::FinalityInfo,
     rpc::base::{Args, Context, Method, RpcResult, read},
 };
 
 pub const METHODS: &[Method] = &[Method::new("chain_getFinality", &[], get_finality).reads()];
 
 fn get_finality(context: &Context, _: Args) -> RpcResult<Value> {
-    let info = context.ask(context.engine.finality())?;
+    let info = context.query(|engine| engine.chain().finality_info())?;
     let snapshot = context.snapshot()?;
     let (tip, height) = (snapshot.tip().height, read::finalized(context, &snapshot)?);
     let finalized = snapshot.at_height(height)?.map(|at| place(at.height, &at.hash));
@@ -46,7 +46,7 @@ fn place(height: Height, hash: &BlockHash) -> Value {
 
 /// Each member with its votes of the round.
 fn members(info: &FinalityInfo) -> Vec<Value> {
-    let of = |member: u8| info.votes.iter().filter(move |vote| vote.member == member).map(cast);
+    let of = |member: u8| info.votes.iter().filter(move |vote| vote.signed.member == member).map(cast);
     let accused = |member| info.evidence.iter().any(|evidence| evidence.member() == member);
     let show = |(member, key): (u8, &chain_core::transaction::coin::KeyBytes)| {
         let votes: Vec<_> = of(member).collect();
@@ -55,8 +55,9 @@ fn members(info: &FinalityInfo) -> Vec<Value> {
     (0..).zip(&info.members).map(show).collect()
 }
 
-fn cast(vote: &Cast) -> Value {
-    json!({ "kind": vote.kind.name(), "view": vote.view, "hash": vote.hash.map(|hash| hash.to_string()) })
+fn cast(vote: &Vote) -> Value {
+    let said = &vote.statement;
+    json!({ "kind": said.kind().name(), "view": said.view(), "hash": said.hash().map(|hash| hash.to_string()) })
 }
 
 fn certificate(certificate: &Certificate) -> Value {

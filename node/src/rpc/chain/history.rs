@@ -86,7 +86,7 @@ pub fn account_history(context: &Context, mut args: Args, most_read: usize) -> R
     let all = snapshot.account_history(&address, page.before, page.limit)?;
     let mut entries = Vec::new();
     if page.before.is_none() {
-        let pending = context.ask(context.engine.mempool_of_sender(address))?;
+        let pending = context.query(move |engine| engine.mempool().of_sender(&address))?;
         entries.extend(pending.iter().rev().filter_map(|entry| pending_of_account(address, entry)));
         entries.extend(pending_deposits(context, address)?);
     }
@@ -117,7 +117,7 @@ fn pending_of_account(address: Address, entry: &MempoolEntry) -> Option<Value> {
 
 /// What coin transactions of the mempool pay to an account.
 fn pending_deposits(context: &Context, address: Address) -> RpcResult<Vec<Value>> {
-    let pending = context.ask(context.engine.mempool_of_locks(vec![Lock::Account(address)]))?.pop().unwrap_or_default();
+    let pending = context.query(move |engine| engine.mempool().of_lock(&Lock::Account(address)))?;
     let mut sums: Vec<(TxId, U256)> = Vec::new();
     for (outpoint, output) in &pending.incoming {
         let value = output.amount.to_wei();

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     rpc::base::{Args, Context, Method, RpcResult, fork_point, header, is_active, param, render},
-    store::{BlockRef, Snapshot, Verdict},
+    store::Verdict,
 };
 
 pub const METHODS: &[Method] = &[
@@ -53,7 +53,7 @@ param!(Share, "a number from 0 to 1", |value| value.as_f64().filter(|share| (0.0
 fn confidence(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (txid, Share(share)) = (args.required::<TxId>()?, args.required()?);
     // The mempool first: a transaction leaves it for a block, not the other way round.
-    let pending = context.ask(context.engine.mempool_transaction(txid))?.is_some();
+    let pending = context.query(move |engine| engine.mempool().contains(&txid))?;
     let snapshot = context.snapshot()?;
     let Some(place) = snapshot.transaction(&txid)? else {
         let waits = json!({
@@ -64,23 +64,17 @@ fn confidence(context: &Context, mut args: Args) -> RpcResult<Value> {
     };
     let tip = snapshot.tip();
     let confirmations = tip.height.saturating_sub(place.block.height).saturating_add(1);
+    let on_top = header(&snapshot, tip)?.work.saturating_sub(header(&snapshot, place.block)?.work);
     Ok(json!({
         "txid": txid.to_string(),
         "blockHash": place.block.hash.to_string(),
         "height": place.block.height,
         "depth": confirmations - 1,
         "confirmations": confirmations,
-        "workOnTop": work_between(&snapshot, place.block, tip)?,
+        "workOnTop": render::word(on_top),
         "attackerShare": share,
         "reversalProbability": reversal(share, confirmations),
     }))
-}
-
-/// Work of the blocks above one up to another; `null` if rows of an older release do not say.
-fn work_between(snapshot: &Snapshot, from: BlockRef, to: BlockRef) -> RpcResult<Value> {
-    let (from, to) = (header(snapshot, from)?.work, header(snapshot, to)?.work);
-    let known = !from.is_zero() && !to.is_zero();
-    Ok(known.then(|| render::word(to.saturating_sub(from))).into())
 }
 
 /// The probability that an attacker with the share `q` of all hash power overtakes a block with `n` confirmations, of which it

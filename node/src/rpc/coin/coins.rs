@@ -120,15 +120,18 @@ fn page_of_coins(
 }
 
 fn pending_of(context: &Context, locks: &[Lock]) -> RpcResult<LockPending> {
-    let mut all = LockPending::default();
     if context.engine.mempool_stats().transactions == 0 {
-        return Ok(all);
+        return Ok(LockPending::default());
     }
-    for one in context.ask(context.engine.mempool_of_locks(locks.to_vec()))? {
-        all.incoming.extend(one.incoming);
-        all.spent.extend(one.spent);
-    }
-    Ok(all)
+    let locks = locks.to_vec();
+    context.query(move |engine| {
+        let mut all = LockPending::default();
+        for one in locks.iter().map(|lock| engine.mempool().of_lock(lock)) {
+            all.incoming.extend(one.incoming);
+            all.spent.extend(one.spent);
+        }
+        all
+    })
 }
 
 fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -184,7 +187,7 @@ fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn get_coin(context: &Context, mut args: Args) -> RpcResult<Value> {
     let at = OutPoint { txid: args.required()?, index: args.required()? };
     let mempool = args.optional()?.unwrap_or(true);
-    if mempool && context.ask(context.engine.mempool_spender(at))?.is_some() {
+    if mempool && context.query(move |engine| engine.mempool().spender(&at))?.is_some() {
         return Ok(Value::Null);
     }
     let snapshot = context.snapshot()?;
@@ -197,7 +200,7 @@ fn get_coin(context: &Context, mut args: Args) -> RpcResult<Value> {
     if !mempool {
         return Ok(Value::Null);
     }
-    let made = context.ask(context.engine.mempool_transaction(at.txid))?;
+    let made = context.query(move |engine| engine.mempool().get(&at.txid))?;
     let output = made.as_ref().and_then(|entry| match entry.transaction.as_ref() {
         Transaction::Coin(coin) => coin.outputs.get(at.index as usize),
         _ => None,

@@ -35,7 +35,7 @@ fn get_history(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
-    let pending = context.ask(context.engine.mempool_of_locks(vec![lock]))?.pop().unwrap_or_default();
+    let pending = context.query(move |engine| engine.mempool().of_lock(&lock))?;
     let spent = pending.spent.iter().map(|(outpoint, ..)| outpoint.txid).collect();
     let made_here = context.ask(context.engine.mempool_holds(spent))?;
     let mut sums: Vec<(TxId, Amount, Amount)> = Vec::new();

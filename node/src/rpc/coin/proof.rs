@@ -19,7 +19,7 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
     let at = match hash {
         Some(hash) => find(&snapshot, BlockName::Hash(hash))?.record.at(),
-        None => holder(context, &snapshot, &txid)?,
+        None => holder(context, &snapshot, txid)?,
     };
     let found = find(&snapshot, BlockName::Hash(at.hash))?;
     let transactions = snapshot.body(at)?.transactions;
@@ -40,13 +40,13 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 /// The block of the active chain that holds a transaction.
-fn holder(context: &Context, snapshot: &Snapshot, txid: &TxId) -> RpcResult<BlockRef> {
-    if let Some(place) = snapshot.transaction(txid)? {
+fn holder(context: &Context, snapshot: &Snapshot, txid: TxId) -> RpcResult<BlockRef> {
+    if let Some(place) = snapshot.transaction(&txid)? {
         return Ok(place.block);
     }
-    Err(not_found(match context.ask(context.engine.mempool_transaction(*txid))? {
-        Some(_) => format!("transaction {txid} is in the mempool, and in no block yet"),
-        None => {
+    Err(not_found(match context.query(move |engine| engine.mempool().contains(&txid))? {
+        true => format!("transaction {txid} is in the mempool, and in no block yet"),
+        false => {
             format!("no block of the active chain has transaction {txid}; name the block if it is on another branch")
         }
     }))

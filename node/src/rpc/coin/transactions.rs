@@ -54,7 +54,7 @@ fn decode_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid: TxId = args.required()?;
-    if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
+    if let Some(entry) = context.query(move |engine| engine.mempool().get(&txid))? {
         let fields = render::transaction(&context.spec, &entry.transaction, entry.sender);
         let is_coin = matches!(entry.transaction.as_ref(), Transaction::Coin(_));
         let rest = json!({

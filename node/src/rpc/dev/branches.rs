@@ -48,7 +48,7 @@ fn revert(context: &Context, mut args: Args) -> RpcResult<Value> {
 /// The block so many below the tip.
 fn below_tip(context: &Context, depth: u32) -> RpcResult<BlockHash> {
     let most = context.engine.chain_info().height;
-    let found = context.ask(context.mining.below_tip(depth))?;
+    let found = context.query(move |engine| engine.below_tip(depth))?;
     found.ok_or_else(|| invalid(format!("depth: expected at most {most}, got {depth}")))
 }
 
@@ -66,7 +66,7 @@ fn reset(context: &Context, mut args: Args) -> RpcResult<Value> {
     if forking.has("jsonRpcUrl") || forking.has("blockNumber") {
         return Err(invalid("options.forking: this node copies no other chain; leave it out"));
     }
-    let pool = context.ask(context.engine.mempool_content(usize::MAX))?;
+    let pool = context.query(|engine| engine.mempool().best(usize::MAX))?;
     context.ask(context.engine.drop_transactions(pool.into_iter().map(|entry| entry.txid).collect()))?;
     context.ask(context.mining.reset())?;
     Ok(true.into())
@@ -148,7 +148,7 @@ fn transaction(context: &Context, given: &Value, name: &str) -> RpcResult<Transa
         let found = match read::transaction(&context.snapshot()?, &txid)? {
             Some((place, block)) => block.transactions.into_iter().nth(place.position as usize),
             None => {
-                let entry = context.ask(context.engine.mempool_transaction(txid))?;
+                let entry = context.query(move |engine| engine.mempool().get(&txid))?;
                 entry.map(|entry| (*entry.transaction).clone())
             }
         };

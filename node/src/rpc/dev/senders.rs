@@ -60,14 +60,14 @@ fn hardhat_drop_transaction(context: &Context, args: Args) -> RpcResult<Value> {
 }
 
 fn drop_all(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content(ALL))?;
+    let all = context.query(|engine| engine.mempool().best(ALL))?;
     context.ask(context.engine.drop_transactions(all.into_iter().map(|entry| entry.txid).collect()))?;
     Ok(Value::Null)
 }
 
 fn drop_of_sender(context: &Context, mut args: Args) -> RpcResult<Value> {
     let sender: Address = args.required()?;
-    let own = context.ask(context.engine.mempool_of_sender(sender))?;
+    let own = context.query(move |engine| engine.mempool().of_sender(&sender))?;
     context.ask(context.engine.drop_transactions(own.into_iter().map(|entry| entry.txid).collect()))?;
     Ok(Value::Null)
 }

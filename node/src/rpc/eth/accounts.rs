@@ -109,7 +109,7 @@ fn gas_for(context: &Context, options: &Options, call: Call) -> RpcResult<Gas> {
 /// The nonce after those of the mempool.
 pub(super) fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
     let mined = account(&context.snapshot()?, &sender)?.nonce;
-    Ok(context.ask(context.engine.pending_nonce(sender))?.unwrap_or(mined).max(mined))
+    Ok(context.query(move |engine| engine.mempool().pending_nonce(&sender))?.unwrap_or(mined).max(mined))
 }
 
 fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {

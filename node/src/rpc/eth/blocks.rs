@@ -197,7 +197,7 @@ impl FullBlock {
             "baseFeePerGas": quantity(self.base_fee),
             "timestamp": quantity(header.time),
         }));
-        // Not known of headers that an older release stored.
+        // Not known of a simulated block.
         if !self.record.work.is_zero() {
             fields.insert("totalDifficulty".into(), quantity(self.record.work));
         }
@@ -451,7 +451,7 @@ fn transaction_at<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) 
 
 fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid: TxId = args.required()?;
-    if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
+    if let Some(entry) = context.query(move |engine| engine.mempool().get(&txid))? {
         return Ok(match entry.transaction.as_ref() {
             Transaction::Account(tx) => pending_transaction(tx, entry.sender),
             _ => Value::Null,

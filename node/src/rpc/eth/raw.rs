@@ -25,7 +25,7 @@ fn raw(transaction: Option<&Transaction>) -> Value {
 /// The bytes of a transaction of the chain or the mempool.
 pub fn by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid: TxId = args.required()?;
-    if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
+    if let Some(entry) = context.query(move |engine| engine.mempool().get(&txid))? {
         return Ok(raw(Some(&entry.transaction)));
     }
     let found = read::transaction(&context.snapshot()?, &txid)?;

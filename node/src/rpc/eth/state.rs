@@ -100,7 +100,7 @@ fn get_transaction_count(context: &Context, mut args: Args) -> RpcResult<Value> 
     let address = args.required()?;
     let tag = args.optional()?;
     let pending = match tag {
-        Some(BlockTag::Pending) => context.ask(context.engine.pending_nonce(address))?,
+        Some(BlockTag::Pending) => context.query(move |engine| engine.mempool().pending_nonce(&address))?,
         _ => None,
     };
     let nonce = account(&state_at(context, tag)?, &address)?.nonce;

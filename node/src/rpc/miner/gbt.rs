@@ -6,7 +6,6 @@
 
 use cairn_client::unix;
 use chain_core::{
-    U256,
     block::{Block, MAX_TRANSACTIONS, header::Header, merkle},
     codec,
     error::RuleError,
@@ -107,11 +106,13 @@ async fn get_block_template(context: Arc<Context>, mut args: Args, who: Who) -> 
         payout: options.payout,
         beneficiary: context.mining.status().beneficiary,
         extra: id.to_be_bytes().to_vec(),
+        // Bitcoin's merkle tree over its transactions is then this chain's.
+        full: true,
     };
     if let Some(than) = options.than {
         context.engine.better_than(than, LONG_POLL).await;
     }
-    let template = context.engine.full_template(request).await?;
+    let template = context.engine.block_template(request).await?;
     let answer = tokio::task::spawn_blocking(move || {
         let answer = render_template(&context, id, &template, options.than);
         context.templates.keep(id, who.network, template);
@@ -169,14 +170,12 @@ fn get_mining_info(context: &Context, _: Args) -> RpcResult<Value> {
     let since = find(&context.snapshot()?, BlockName::Height(info.height.saturating_sub(RATE_BLOCKS)))?.record;
     let seconds = info.header.time.saturating_sub(since.header.time).max(1);
     let target = pow::target(info.next_bits).unwrap_or_default();
-    // Rows of an older release do not know their work.
-    let work = if since.work.is_zero() { U256::ZERO } else { info.work.saturating_sub(since.work) };
     Ok(json!({
         "blocks": info.height,
         "bits": format!("{:08x}", info.next_bits),
         "difficulty": stratum::difficulty(target),
         "target": render::word(target),
-        "networkhashps": f64::from(work) / f64::from(seconds),
+        "networkhashps": f64::from(info.work.saturating_sub(since.work)) / f64::from(seconds),
         "pooledtx": info.mempool.transactions,
         "chain": context.spec.name,
     }))

@@ -96,7 +96,7 @@ async fn get_template(context: Arc<Context>, args: Args, who: Who, scope: Scope)
     let id = context.templates.next_id();
     // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
     let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();
-    let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra };
+    let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra, full: false };
     let template = match asked.than {
         Some(than) => context.engine.next_template(request, than, LONG_POLL).await?,
         None => context.engine.block_template(request).await?,

@@ -10,7 +10,9 @@ use super::{
 };
 use crate::{
     rpc::{
-        base::{Args, Call, Context, Count, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts},
+        base::{
+            Args, Call, Context, Count, Method, RpcResult, account, at_height, data, invalid, over_limit, receipts,
+        },
         eth::{FullBlock, pending_transaction},
     },
     store::{BlockRef, HistoricalState, HistoryPlace, Snapshot, StoredReceipt, kv::Order},
@@ -98,7 +100,7 @@ fn by_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {
 /// The transaction with this sender and nonce, mined or in the mempool, or `null`.
 fn whole_by_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (address, Count(nonce)): (Address, _) = (args.required()?, args.required()?);
-    for entry in context.ask(context.engine.mempool_of_sender(address))? {
+    for entry in context.query(move |engine| engine.mempool().of_sender(&address))? {
         if let Transaction::Account(tx) = &*entry.transaction
             && tx.fields().nonce == nonce
         {

@@ -9,7 +9,6 @@ use chain_core::{
         coin::{Lock, OutPoint, Output},
     },
 };
-use futures::executor::block_on;
 use serde_json::json;
 use std::{collections::HashMap, sync::Arc};
 
@@ -57,13 +56,11 @@ impl Activity {
         if txids.is_empty() || !context.subscribers.has(Kind::Coins) {
             return;
         }
-        let found = block_on(async {
-            let entries = context.engine.mempool_transactions(txids.clone()).await?;
-            Ok::<_, crate::engine::Stopped>((entries, context.engine.mempool_spends(txids.clone()).await?))
+        let found: RpcResult<Vec<_>> = context.query(move |engine| {
+            let pool = engine.mempool();
+            txids.into_iter().filter_map(|txid| Some((txid, pool.get(&txid)?, pool.spent_by(&txid)))).collect()
         });
-        let Ok((entries, spends)) = found else { return };
-        for ((txid, entry), spent) in txids.into_iter().zip(entries).zip(spends) {
-            let Some(entry) = entry else { continue };
+        for (txid, entry, spent) in found.unwrap_or_default() {
             let movements = watched(context, of_transaction(txid, &entry.transaction, &spent));
             movements.iter().for_each(|movement| tell(context, movement, State::Pending));
             self.remember(context, txid, movements);

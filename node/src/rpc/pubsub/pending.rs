@@ -1,7 +1,6 @@
 //! Account transactions that the mempool may mine.
 
 use chain_core::{hash::TxId, transaction::Transaction};
-use futures::executor::block_on;
 use std::sync::Arc;
 
 use super::topic::Kind;
@@ -24,7 +23,10 @@ pub fn publish(context: &Context, txids: Vec<TxId>) {
     }
     if subscribers.has(Kind::PendingTransactions) {
         // The engine has ended, or there is nothing to publish.
-        let entries = block_on(context.engine.mempool_transactions(txids.clone())).unwrap_or_default();
+        let asked = txids.clone();
+        let entries: Vec<_> = context
+            .query(move |engine| asked.iter().map(|txid| engine.mempool().get(txid)).collect())
+            .unwrap_or_default();
         for (txid, entry) in txids.iter().zip(entries) {
             let entry = entry.map(|entry| (entry.transaction, entry.sender));
             let found = entry.or_else(|| mined(context, txid).map(|transaction| (Arc::new(transaction), None)));

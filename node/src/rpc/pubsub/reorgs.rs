@@ -7,7 +7,6 @@ use chain_core::{
     spec::ChainSpec,
     transaction::{Transaction, coin::OutPoint},
 };
-use futures::executor::block_on;
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
@@ -139,8 +138,8 @@ fn block(at: BlockRef) -> Value {
 
 /// The transaction of the mempool that has the same coin.
 fn pool_rival(context: &Context, claim: &Claim) -> Option<TxId> {
-    match claim {
-        Claim::Coin(outpoint) => block_on(context.engine.mempool_spender(*outpoint)).ok().flatten(),
+    match *claim {
+        Claim::Coin(outpoint) => context.query(move |engine| engine.mempool().spender(&outpoint)).ok().flatten(),
         Claim::Nonce(..) => None,
     }
 }

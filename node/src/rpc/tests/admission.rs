@@ -239,13 +239,14 @@ fn a_mined_transaction_is_nowhere_for_no_moment() {
             tokio::join!(
                 context.mining.mine_now(1, None),
                 async {
-                    let pending = context.engine.pending_nonce(sender).await.unwrap();
+                    let pending =
+                        context.engine.query(move |engine| engine.mempool().pending_nonce(&sender)).await.unwrap();
                     let account = context.snapshot().unwrap().account(&sender).unwrap().unwrap();
                     pending.unwrap_or(account.nonce).max(account.nonce)
                 },
                 async {
                     let txid = chain_core::hash::TxId(tx.hash().0);
-                    let pooled = context.engine.mempool_transaction(txid).await.unwrap().is_some();
+                    let pooled = context.engine.query(move |engine| engine.mempool().contains(&txid)).await.unwrap();
                     pooled || context.snapshot().unwrap().transaction(&txid).unwrap().is_some()
                 },
             )
@@ -344,14 +345,10 @@ fn the_size_of_the_pool_is_told_without_a_question_to_the_engine() {
 fn the_work_of_a_chain_is_read_with_its_header_and_asked_of_nobody() {
     let node = TestNode::fresh();
     node.call("dev_mine", json!([3]));
-    let hashes: Vec<Value> = (0..4).map(|height| node.call("chain_getBlockHash", json!([height]))).collect();
-    let work: Vec<_> = hashes
-        .iter()
-        .map(|hash| {
-            let info = node.wait(node.context.engine.header(hash.as_str().unwrap().parse().unwrap())).unwrap().unwrap();
-            render::word(info.work)
-        })
-        .collect();
+    let hash = |height| node.call("chain_getBlockHash", json!([height])).as_str().unwrap().parse().unwrap();
+    let hashes = [0, 1, 2, 3].map(hash);
+    let infos = node.context.query(move |engine| hashes.map(|hash| engine.chain().tree().get(&hash).unwrap())).unwrap();
+    let work = infos.map(|info| render::word(info.work));
     assert_eq!(node.call("chain_getInfo", json!([]))["chainWork"], work[3]);
     node.wait(node.context.engine.shutdown());
     for (height, work) in work.iter().enumerate() {

@@ -1,6 +1,5 @@
 //! What a directory may hold, and what opening it answers.
 
-use alloy_primitives::U256;
 use chain_core::{hash::BlockHash, spec::ChainSpec, units::Height};
 use std::sync::Arc;
 
@@ -281,17 +280,6 @@ fn headers_are_loaded_parents_first_with_what_is_known_of_them() {
     assert_eq!(records.iter().map(|record| record.height).collect::<Vec<_>>(), [0, 1, 1, 2, 3, 3, 9]);
     assert!(records.contains(&invalid));
     assert!(records.iter().any(|record| record.at() == lab.tip().at && record.verdict == Verdict::Valid));
-}
-
-#[test]
-fn a_header_of_an_older_release_is_read_without_its_work() {
-    let lab = chain(&MemoryKv::default(), &config(), 2);
-    for record in lab.store.load_headers().unwrap() {
-        assert!(!record.work.is_zero());
-        let older = HeaderRecord { work: U256::ZERO, ..record };
-        let row = schema::write_header(&older);
-        assert_eq!(schema::read_header(record.hash, &row[..row.len() - 1]), Ok(older));
-    }
 }
 
 #[test]
