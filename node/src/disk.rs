@@ -1,10 +1,8 @@
 //! Room on the disk that holds the data: a warning while there is still time to make some.
 
 use std::{
-    ffi::CString,
     fs, io,
-    mem::MaybeUninit,
-    os::unix::{ffi::OsStrExt, fs::MetadataExt},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -67,18 +65,8 @@ fn said_of_removed(folder: &Path) -> String {
 
 /// Bytes that this user may still write to the disk of a folder.
 pub fn free(folder: &Path) -> io::Result<u64> {
-    let path = CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;
-    let mut found = MaybeUninit::<libc::statvfs>::uninit();
-    // SAFETY: the path ends in a zero, and the system fills the structure unless it reports an error.
-    let found = unsafe {
-        if libc::statvfs(path.as_ptr(), found.as_mut_ptr()) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        found.assume_init()
-    };
-    // Types differ between systems.
-    #[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
-    Ok((found.f_bavail as u64).saturating_mul(found.f_frsize as u64))
+    let found = rustix::fs::statvfs(folder)?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 fn warning(folder: &Path, free: u64) -> Option<String> {

@@ -32,9 +32,7 @@ impl BoundedFile {
     }
 
     fn rotate(&mut self) -> io::Result<()> {
-        let mut older = self.path.clone().into_os_string();
-        older.push(".1");
-        match std::fs::rename(&self.path, older) {
+        match std::fs::rename(&self.path, self.path.with_added_extension("1")) {
             // It was renamed before, and no new one could be made; or somebody else renamed it.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             renamed => renamed?,

@@ -21,7 +21,6 @@ use tempfile::NamedTempFile;
 use crate::{
     config::Config,
     engine::BlockOutcome,
-    engine_thread::EngineHandle,
     error::CommandError,
     files,
     open::{self, Opened},
@@ -181,7 +180,7 @@ fn import_all(opened: &Opened, mut blocks: BlockFile<'_>, total: Option<u64>) ->
     let mut progress = Progress::bytes("Importing", total.unwrap_or_default());
     let (mut known, mut new) = (0, 0);
     while let Some(block) = blocks.next()? {
-        match hand_in(opened, &opened.engine, block)? {
+        match hand_in(opened, block)? {
             BlockOutcome::Known => known += 1,
             _ => new += 1,
         }
@@ -191,10 +190,10 @@ fn import_all(opened: &Opened, mut blocks: BlockFile<'_>, total: Option<u64>) ->
     Ok((known, new))
 }
 
-fn hand_in(opened: &Opened, engine: &EngineHandle, block: Block) -> Result<BlockOutcome, CommandError> {
+fn hand_in(opened: &Opened, block: Block) -> Result<BlockOutcome, CommandError> {
     let hash = block.hash();
     let refused = |error| CommandError::Stopped(format!("block {hash} is refused: {error}"));
-    opened.runtime().block_on(engine.submit_block(block)).map_err(refused)
+    opened.runtime().block_on(opened.engine.submit_block(block)).map_err(refused)
 }
 
 /// Reads a file of blocks, one at a time.

@@ -1,18 +1,18 @@
 //! The accounts of `--dev` and of a devnet: those of the mnemonic that Ethereum's tools use for tests, so that every one of
 //! them knows the keys. Worth nothing anywhere else.
 
-use alloy_primitives::{Address, B256, address, keccak256};
+use alloy_primitives::{Address, B256, keccak256};
 use chain_core::{
     error::RuleError,
     spec::ChainSpec,
-    transaction::account::{AccountTransaction, Fields},
+    transaction::account::{AccountTransaction, Fields, address_of},
 };
 use parking_lot::Mutex;
 use secp256k1::{
-    Message, SecretKey,
+    Message, PublicKey, SecretKey,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::LazyLock};
 
 /// Accounts that are impersonated at most.
 const MOST_IMPERSONATED: usize = 10_000;
@@ -20,61 +20,37 @@ const MOST_IMPERSONATED: usize = 10_000;
 /// `m/44'/60'/0'/0/0` to `/9` of this mnemonic are funded on the chains `dev` and `devnet`.
 pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
+/// Their keys.
+const KEYS: [&str; 10] = [
+    "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
+    "0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a",
+    "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
+    "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
+    "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
+    "0xdbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
+    "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
+];
+
 /// A funded account of these chains.
 pub struct DevAccount {
     /// Its address.
     pub address: Address,
     /// Its key, public to everybody.
     pub private_key: &'static str,
-}
-
-const fn account(address: Address, private_key: &'static str) -> DevAccount {
-    DevAccount { address, private_key }
+    secret: SecretKey,
 }
 
 /// The funded accounts.
-pub const ACCOUNTS: &[DevAccount] = &[
-    account(
-        address!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"),
-        "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
-    ),
-    account(
-        address!("70997970c51812dc3a010c7d01b50e0d17dc79c8"),
-        "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
-    ),
-    account(
-        address!("3c44cdddb6a900fa2b585dd299e03d12fa4293bc"),
-        "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
-    ),
-    account(
-        address!("90f79bf6eb2c4f870365e785982e1f101e93b906"),
-        "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
-    ),
-    account(
-        address!("15d34aaf54267db7d7c367839aaf71a00a2c6a65"),
-        "0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a",
-    ),
-    account(
-        address!("9965507d1a55bcc2695c58ba16fb37d819b0a4dc"),
-        "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
-    ),
-    account(
-        address!("976ea74026e726554db657fa54763abd0c3a0aa9"),
-        "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
-    ),
-    account(
-        address!("14dc79964da2c08b23698b3d3cc7ca32193d9955"),
-        "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
-    ),
-    account(
-        address!("23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f"),
-        "0xdbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
-    ),
-    account(
-        address!("a0ee7a142d267c1f36714e4a8f75612f20a79720"),
-        "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
-    ),
-];
+pub static ACCOUNTS: LazyLock<[DevAccount; 10]> = LazyLock::new(|| {
+    KEYS.map(|private_key| {
+        let key: B256 = private_key.parse().expect("32 bytes in hex");
+        let secret = SecretKey::from_secret_bytes(key.0).expect("a key of the curve");
+        DevAccount { address: address_of(&PublicKey::from_secret_key(&secret)), private_key, secret }
+    })
+});
 
 /// Whether a chain gives these accounts money.
 pub fn is_funded(spec: &ChainSpec) -> bool {
@@ -114,9 +90,8 @@ impl Accounts {
     }
 
     fn key(&self, address: &Address) -> Option<SecretKey> {
-        let account = ACCOUNTS.iter().find(|account| account.address == *address).filter(|_| self.signs)?;
-        let bytes: [u8; 32] = hex::decode(account.private_key.strip_prefix("0x")?).ok()?.try_into().ok()?;
-        SecretKey::from_secret_bytes(bytes).ok()
+        let account = ACCOUNTS.iter().find(|account| account.address == *address);
+        account.filter(|_| self.signs).map(|account| account.secret)
     }
 
     /// Sends without a key for an account from now on, or no longer; `false` if there are too many.
@@ -223,7 +198,7 @@ mod tests {
 
     #[test]
     fn every_key_signs_for_its_account() {
-        for account in ACCOUNTS {
+        for account in ACCOUNTS.iter() {
             let transaction = crate::rpc::testing::transfer(account.private_key, 0, Address::ZERO, 1);
             assert_eq!(AccountTransaction::recover_sender(&transaction).unwrap(), account.address);
         }

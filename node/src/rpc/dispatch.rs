@@ -174,22 +174,23 @@ async fn answer(
 ) -> RpcResult<Answer> {
     let caller = caller(&client);
     access::check(method.name, caller)?;
+    let who = who(&client);
+    let call = Call::start(method.most).by(who, caller.scope);
     if let Handler::Wait(handler) = method.handler {
-        let _place = context.lanes.poll(method.lane(), who(&client))?;
-        let args = Args::new(&params, method.params, Call::start(method.most).by(who(&client), caller.scope))?;
+        let _place = context.lanes.poll(method.lane(), who)?;
+        let args = Args::new(&params, method.params, call)?;
         let mut stopping = context.stopping.subscribe();
         return tokio::select! {
             biased;
-            answer = handler(context.clone(), args, who(&client), caller.scope) => answer.map(Answer::Value),
+            answer = handler(context.clone(), args, who, caller.scope) => answer.map(Answer::Value),
             _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped.into()),
         };
     }
     if method.is_brief()
         && let Some(_slot) = context.lanes.slot()
     {
-        return run(method, &params, &context, Call::start(method.most).by(who(&client), caller.scope));
+        return run(method, &params, &context, call);
     }
-    let call = Call::start(method.most).by(who(&client), caller.scope);
     let _end = call.end_on_drop();
     let own = context.clone();
     let run = move || {
@@ -200,7 +201,7 @@ async fn answer(
         }
         answer
     };
-    own.lanes.run(method.lane(), who(&client), run).await.flatten()
+    own.lanes.run(method.lane(), who, run).await.flatten()
 }
 
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.

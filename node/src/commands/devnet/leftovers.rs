@@ -1,19 +1,15 @@
 //! The folder of a devnet that is to leave nothing behind, and those of devnets that were killed before they could remove theirs.
 
 use std::{
-    fs::{self, DirBuilder},
-    io::{self, ErrorKind},
-    os::unix::fs::{DirBuilderExt, MetadataExt},
+    fs::{self, Permissions},
+    os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
 use crate::{error::CommandError, files, store::DirectoryLock};
 
-/// How the folders begin; the number of the process follows.
+/// How the names of the folders begin.
 const NAME: &str = "cairn-devnet-";
-
-/// How many names are tried: others may have made folders of the first ones.
-const NAMES: u32 = 100;
 
 /// Makes a folder for this devnet and locks it, after removing those of devnets that do not run any more.
 ///
@@ -21,24 +17,11 @@ const NAMES: u32 = 100;
 /// [`CommandError`] if it cannot be made.
 pub fn make(place: &Path) -> Result<(PathBuf, DirectoryLock), CommandError> {
     remove_dead(place);
-    let folder = make_new(place).map_err(CommandError::io(format!("make a folder in {}", place.display())))?;
+    // All users may write to the place: what is there with this name already is not used, and others cannot read the new one.
+    let new = tempfile::Builder::new().prefix(NAME).permissions(Permissions::from_mode(0o700)).tempdir_in(place);
+    let folder = new.map_err(CommandError::io(format!("make a folder in {}", place.display())))?.keep();
     let lock = DirectoryLock::acquire(&folder)?;
     Ok((folder, lock))
-}
-
-/// Makes a folder that was not there, for its owner only. All users may write to the place, and could have put a folder or a link
-/// of theirs where this one is expected, to read keys or to take the nodes' orders.
-fn make_new(place: &Path) -> io::Result<PathBuf> {
-    let process = std::process::id();
-    let first = place.join(format!("{NAME}{process}"));
-    let others = (1..NAMES).map(|number| place.join(format!("{NAME}{process}-{number}")));
-    for folder in std::iter::once(first).chain(others) {
-        match DirBuilder::new().mode(0o700).create(&folder) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            made => return made.map(|()| folder),
-        }
-    }
-    Err(io::Error::new(ErrorKind::AlreadyExists, format!("{NAMES} of the name {NAME}{process} are there")))
 }
 
 /// Removes the folders that no process holds; what cannot be removed stays for the next.
@@ -91,40 +74,9 @@ mod tests {
         for kept in ["cairn-devnet-2", "cairn-devnet-3", "cairn-devnet-4", "cairn-node-5", "cairn-devnet-6"] {
             assert!(folder(kept).exists(), "{kept}");
         }
-        assert_eq!(mode(&own), 0o700);
+        assert_eq!(fs::metadata(&own).unwrap().mode() & 0o777, 0o700);
         drop((alive, node));
         remove_dead(place.path());
         assert!(!folder("cairn-devnet-2").exists() && !folder("cairn-devnet-3").exists() && own.exists());
-    }
-
-    fn mode(folder: &Path) -> u32 {
-        fs::metadata(folder).unwrap().mode() & 0o777
-    }
-
-    #[test]
-    fn what_others_put_in_the_place_of_a_folder_is_not_used() {
-        let place = tempfile::tempdir().unwrap();
-        let name = |rest: &str| place.path().join(format!("{NAME}{}{rest}", std::process::id()));
-        let theirs = place.path().join("theirs");
-        fs::create_dir(&theirs).unwrap();
-        std::os::unix::fs::symlink(&theirs, name("")).unwrap();
-        // A link to nothing, a file, a folder that all may read.
-        std::os::unix::fs::symlink("nowhere", name("-1")).unwrap();
-        fs::write(name("-2"), "").unwrap();
-        fs::create_dir(name("-3")).unwrap();
-        let (folder, _lock) = make(place.path()).unwrap();
-        assert_eq!((&folder, mode(&folder)), (&name("-4"), 0o700));
-        assert_eq!(fs::read_dir(&theirs).unwrap().count(), 0);
-        assert_eq!(fs::read_dir(name("-3")).unwrap().count(), 0);
-    }
-
-    #[test]
-    fn a_place_that_is_full_of_others_folders_is_refused() {
-        let place = tempfile::tempdir().unwrap();
-        let process = std::process::id();
-        fs::create_dir(place.path().join(format!("{NAME}{process}"))).unwrap();
-        (1..NAMES).for_each(|number| fs::create_dir(place.path().join(format!("{NAME}{process}-{number}"))).unwrap());
-        let refused = make(place.path()).unwrap_err().to_string();
-        assert!(refused.contains(&format!("100 of the name {NAME}{process} are there")), "{refused}");
     }
 }

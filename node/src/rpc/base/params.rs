@@ -167,6 +167,14 @@ impl Options {
         }
     }
 
+    /// Whether an option is `true`.
+    ///
+    /// # Errors
+    /// -32602 if it is neither that nor `false`.
+    pub fn flag(&self, key: &str) -> RpcResult<bool> {
+        Ok(self.get(key)?.unwrap_or(false))
+    }
+
     /// How many entries a page may have at most, 1 to `most`.
     ///
     /// # Errors

@@ -107,12 +107,11 @@ fn options(args: &mut Args) -> RpcResult<Options> {
 }
 
 fn steps(options: &Options) -> RpcResult<StepsConfig> {
-    let flag = |name: &str| Ok::<_, RpcError>(options.get::<bool>(name)?.unwrap_or(false));
     Ok(StepsConfig {
-        memory: flag("enableMemory")?,
-        stack: !flag("disableStack")?,
-        storage: !flag("disableStorage")?,
-        return_data: flag("enableReturnData")?,
+        memory: options.flag("enableMemory")?,
+        stack: !options.flag("disableStack")?,
+        storage: !options.flag("disableStorage")?,
+        return_data: options.flag("enableReturnData")?,
         limit: options.get::<u64>("limit")?.filter(|limit| *limit > 0),
     })
 }
@@ -134,14 +133,13 @@ fn mux(config: Option<Object>) -> RpcResult<Kind> {
 
 fn named(name: &str, config: Option<Object>) -> RpcResult<Kind> {
     let options = Options::lenient("options.tracerConfig", config.unwrap_or_default());
-    let flag = |options: &Options, name: &str| Ok::<_, RpcError>(options.get::<bool>(name)?.unwrap_or(false));
     match name {
         "callTracer" => {
-            Ok(Kind::Calls(CallConfig { only_top: flag(&options, "onlyTopCall")?, logs: flag(&options, "withLog")? }))
+            Ok(Kind::Calls(CallConfig { only_top: options.flag("onlyTopCall")?, logs: options.flag("withLog")? }))
         }
         "flatCallTracer" => Ok(Kind::Flat(FlatConfig {
-            parity_errors: flag(&options, "convertParityErrors")?,
-            precompiles: flag(&options, "includePrecompiles")?,
+            parity_errors: options.flag("convertParityErrors")?,
+            precompiles: options.flag("includePrecompiles")?,
             null_results: false,
         })),
         "prestateTracer" => prestate(&options),
@@ -153,12 +151,11 @@ fn named(name: &str, config: Option<Object>) -> RpcResult<Kind> {
 }
 
 fn prestate(options: &Options) -> RpcResult<Kind> {
-    let flag = |name: &str| Ok::<_, RpcError>(options.get::<bool>(name)?.unwrap_or(false));
-    let (diff, empty, code) = (flag("diffMode")?, flag("includeEmpty")?, !flag("disableCode")?);
+    let (diff, empty, code) = (options.flag("diffMode")?, options.flag("includeEmpty")?, !options.flag("disableCode")?);
     if diff && empty {
         return Err(invalid("options.tracerConfig: cannot use diffMode with includeEmpty"));
     }
-    let storage = !flag("disableStorage")?;
+    let storage = !options.flag("disableStorage")?;
     Ok(Kind::Prestate(TouchedConfig { code, storage }, PrestateConfig { diff, empty, code }))
 }
 

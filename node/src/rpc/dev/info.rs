@@ -27,7 +27,7 @@ const TIP: u64 = 1_000_000_000;
 fn accounts(context: &Context, _: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
     let mut all = Vec::new();
-    for account in ACCOUNTS {
+    for account in ACCOUNTS.iter() {
         let balance = snapshot.account(&account.address)?.map_or(U256::ZERO, |found| found.balance);
         all.push(json!({
             "account": render::account(&account.address),

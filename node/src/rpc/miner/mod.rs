@@ -86,7 +86,7 @@ impl TemplateOptions {
             beneficiary: options.get("account")?.unwrap_or_else(|| context.mining.status().beneficiary),
             extra,
             than: than.transpose()?,
-            full: options.get("full")?.unwrap_or(false),
+            full: options.flag("full")?,
         })
     }
 }

@@ -62,7 +62,7 @@ fn full(Any(options): Any) -> RpcResult<bool> {
     }
     let object = Object::parse(&options).ok_or_else(|| invalid("options: expected true, false or an object"))?;
     let options = Options::new("options", Some(object), &["includeTransactions"])?;
-    Ok(options.get("includeTransactions")?.unwrap_or(false))
+    options.flag("includeTransactions")
 }
 
 /// In geth's words: to others than the connection that opened it, a subscription does not exist.

@@ -290,24 +290,13 @@ mod reasons {
 
     use super::{REASONS, Reject};
 
-    /// How versions wrote them.
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Counts {
-        Named(BTreeMap<String, u64>),
-        /// The first version's, in the order of [`Reject::COUNTED`].
-        Listed(Vec<u64>),
-    }
-
     pub fn serialize<S: Serializer>(counts: &[u64; REASONS], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(Reject::COUNTED.iter().map(|(_, name)| name).zip(counts))
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; REASONS], D::Error> {
-        Ok(match Counts::deserialize(deserializer)? {
-            Counts::Named(counts) => Reject::COUNTED.map(|(_, name)| counts.get(name).copied().unwrap_or_default()),
-            Counts::Listed(counts) => std::array::from_fn(|index| counts.get(index).copied().unwrap_or_default()),
-        })
+        let counts = BTreeMap::<String, u64>::deserialize(deserializer)?;
+        Ok(Reject::COUNTED.map(|(_, name)| counts.get(name).copied().unwrap_or_default()))
     }
 }
 

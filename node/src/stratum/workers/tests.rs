@@ -93,20 +93,6 @@ fn what_was_counted_is_there_after_a_restart() {
 }
 
 #[test]
-fn a_file_that_lists_refused_shares_without_names_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("workers.json");
-    let worker = json!({"agent": "a", "first_seen": 5, "last_seen": 6, "accepted": 30, "rejected": [1, 2, 3, 4, 5, 6, 7],
-        "best": 2.5, "blocks": 1});
-    std::fs::write(&file, json!({"workers": [[name(1), worker]], "blocks": []}).to_string()).unwrap();
-    let read = Workers::load(Some(file), 0).list(0);
-    assert_eq!((&read[0]["accepted"], &read[0]["blocks"]), (&json!(30), &json!(1)));
-    let rejected = json!({"jobNotFound": 1, "stale": 2, "duplicate": 3, "lowDifficulty": 4, "versionMask": 5, "ntime": 6,
-        "extranonce2": 7});
-    assert_eq!(read[0]["rejected"], rejected);
-}
-
-#[test]
 fn names_are_bounded_and_those_that_left_longest_ago_make_room() {
     let workers = Workers::load(None, 0);
     for number in 0..MOST {

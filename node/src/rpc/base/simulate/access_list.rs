@@ -9,33 +9,21 @@ use crate::rpc::base::{
     params::{Any, Param},
 };
 
-/// Most entries of an access list.
-const MAX_ACCESS_LIST: usize = 1_024;
-/// Most authorizations; each costs 25,000 gas, so that a block has room for fewer.
-const MAX_AUTHORIZATIONS: usize = 1_024;
+/// Most entries of a list. An authorization costs 25,000 gas, so that a block has room for fewer.
+const MAX_ENTRIES: usize = 1_024;
 
 /// EIP-2930's list in the `accessList` of the object of this name.
 pub fn access_list(name: &str, given: Option<Any>) -> RpcResult<Vec<(Address, Vec<B256>)>> {
-    let wrong = || invalid(format!("{name}.accessList: expected an array of {{address, storageKeys}}"));
-    let Some(Any(list)) = given else {
-        return Ok(Vec::new());
-    };
     let entry = |entry: &Value| {
-        let keys = entry["storageKeys"].as_array().filter(|keys| keys.len() <= MAX_ACCESS_LIST)?;
+        let keys = entry["storageKeys"].as_array().filter(|keys| keys.len() <= MAX_ENTRIES)?;
         Some((Address::parse(&entry["address"])?, keys.iter().map(B256::parse).collect::<Option<_>>()?))
     };
-    let entries = list.as_array().filter(|entries| entries.len() <= MAX_ACCESS_LIST).ok_or_else(wrong)?;
-    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
+    list(given, entry)
+        .ok_or_else(|| invalid(format!("{name}.accessList: expected an array of {{address, storageKeys}}")))
 }
 
 /// EIP-7702's list in the `authorizationList` of the object of this name.
 pub(super) fn authorizations(name: &str, given: Option<Any>) -> RpcResult<Vec<Authorization>> {
-    let wrong = || {
-        invalid(format!("{name}.authorizationList: expected an array of {{chainId, address, nonce, yParity, r, s}}"))
-    };
-    let Some(Any(list)) = given else {
-        return Ok(Vec::new());
-    };
     let entry = |entry: &Value| {
         // Libraries write signatures as quantities or as 32 bytes.
         let word = |key: &str| U256::from_str_radix(entry[key].as_str()?.strip_prefix("0x")?, 16).ok();
@@ -50,6 +38,13 @@ pub(super) fn authorizations(name: &str, given: Option<Any>) -> RpcResult<Vec<Au
             s: word("s")?,
         })
     };
-    let entries = list.as_array().filter(|entries| entries.len() <= MAX_AUTHORIZATIONS).ok_or_else(wrong)?;
-    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
+    list(given, entry).ok_or_else(|| {
+        invalid(format!("{name}.authorizationList: expected an array of {{chainId, address, nonce, yParity, r, s}}"))
+    })
+}
+
+/// The entries of a list, if it is one and all are sound; none where none is given.
+fn list<T>(given: Option<Any>, entry: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    let Some(Any(list)) = given else { return Some(Vec::new()) };
+    list.as_array().filter(|entries| entries.len() <= MAX_ENTRIES)?.iter().map(entry).collect()
 }

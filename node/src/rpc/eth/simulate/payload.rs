@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::error::{client_limit, too_many_blocks};
-use crate::rpc::base::{Any, Args, CallRequest, Context, Object, Options, Overrides, RpcError, RpcResult, invalid};
+use crate::rpc::base::{Any, Args, CallRequest, Context, Object, Options, Overrides, RpcResult, invalid};
 
 /// Most blocks, those included that fill gaps between numbers.
 pub const MAX_BLOCKS: usize = 256;
@@ -35,7 +35,6 @@ impl Payload {
     /// Reads the next argument.
     pub fn read(context: &Context, args: &mut Args) -> RpcResult<Self> {
         let options = Options::lenient("payload", args.required::<Object>()?);
-        let flag = |key| Ok::<_, RpcError>(options.get::<bool>(key)?.unwrap_or(false));
         let mut left = MAX_CALLS;
         let mut blocks = Vec::new();
         for (name, value) in array(&options, "payload", "blockStateCalls")? {
@@ -49,9 +48,9 @@ impl Payload {
         }
         Ok(Self {
             blocks,
-            trace_transfers: flag("traceTransfers")?,
-            validation: flag("validation")?,
-            full: flag("returnFullTransactions")?,
+            trace_transfers: options.flag("traceTransfers")?,
+            validation: options.flag("validation")?,
+            full: options.flag("returnFullTransactions")?,
         })
     }
 }
