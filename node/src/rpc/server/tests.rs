@@ -84,7 +84,7 @@ fn start_with(runtime: &tokio::runtime::Runtime, limits: HttpLimits, workers: Op
 
 fn connect(address: SocketAddr) -> std::net::TcpStream {
     let socket = std::net::TcpStream::connect(address).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     socket
 }
 
