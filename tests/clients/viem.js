@@ -113,6 +113,24 @@ async function sending() {
     const signature = await client.signMessage({ message: "hello" });
     check(await viem.verifyMessage({ address: ADDRESSES[2], message: "hello", signature }), "wrong signature");
   });
+  await task("requestAddresses", async () => equal((await wallet.requestAddresses())[0], ADDRESSES[0]));
+  await task("sign a transaction of the node", async () => {
+    const client = viem.createWalletClient({ chain, account: ADDRESSES[2], transport: viem.http(url) });
+    const request = await client.prepareTransactionRequest({ to, value: 5n });
+    const serializedTransaction = await client.signTransaction(request);
+    equal(await viem.recoverTransactionAddress({ serializedTransaction }), ADDRESSES[2]);
+    equal((await mined(await client.sendRawTransaction({ serializedTransaction }))).status, "success");
+    const sent = { sender: ADDRESSES[2], nonce: request.nonce };
+    equal((await node.getTransaction(sent)).value, 5n);
+  });
+  await task("send without a signature", async () => {
+    const test = viem.createTestClient({ chain, mode: "anvil", transport: viem.http(url) });
+    const from = fresh().address;
+    await test.setBalance({ address: from, value: 10n ** 18n });
+    const hash = await test.sendUnsignedTransaction({ from, to, value: 7n });
+    const receipt = await mined(hash);
+    equal([receipt.status, receipt.from], ["success", from.toLowerCase()]);
+  });
   await task("typed data of the node", async () => {
     const client = viem.createWalletClient({ chain, account: ADDRESSES[2], transport: viem.http(url) });
     const data = {
