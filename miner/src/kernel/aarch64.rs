@@ -6,29 +6,9 @@ use std::arch::aarch64::{
 };
 
 use super::{
-    job::{Hit, Job, Kernel},
+    job::{Hit, Job},
     sha256::{self, INITIAL, K, State, W4, W15},
 };
-
-/// Exists only where the CPU has the instructions.
-pub(super) struct Sha2(());
-
-impl Sha2 {
-    pub(super) fn detect() -> Option<Self> {
-        std::arch::is_aarch64_feature_detected!("sha2").then_some(Self(()))
-    }
-}
-
-impl Kernel for Sha2 {
-    fn name(&self) -> &'static str {
-        "armv8-sha"
-    }
-
-    fn scan(&self, job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
-        // SAFETY: `detect` makes a `Sha2` only if the CPU has the instructions.
-        unsafe { scan(job, first, count, hits) }
-    }
-}
 
 /// Headers hashed together.
 const STREAMS: usize = 2;
@@ -138,7 +118,7 @@ fn lanes(vector: uint32x4_t) -> [u32; 4] {
 /// # Safety
 /// The CPU has the SHA-256 instructions.
 #[target_feature(enable = "sha2")]
-unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
     // SAFETY of all blocks: what this function requires.
     let start = unsafe { pair(sha256::round(INITIAL, K[0])) };
     let [w0, w1, w2] = job.tail;

@@ -6,34 +6,14 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    job::{Hit, Job, Kernel},
+    job::{Hit, Job},
     lanes::{self, Lanes},
 };
-
-/// Exists only where the CPU has AVX2.
-pub(super) struct Avx2(());
-
-impl Avx2 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx2").then_some(Self(()))
-    }
-}
-
-impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn scan(&self, job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
-        // SAFETY: `detect` makes an `Avx2` only if the CPU has AVX2.
-        unsafe { scan(job, first, count, hits) }
-    }
-}
 
 /// # Safety
 /// The CPU has AVX2.
 #[target_feature(enable = "avx2")]
-unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
     // SAFETY: the CPU has AVX2, all that `Vector` needs.
     unsafe { lanes::search::<Vector>(job, first, count, hits) }
 }

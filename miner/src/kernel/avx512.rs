@@ -6,34 +6,14 @@ use std::arch::x86_64::{
 };
 
 use super::{
-    job::{Hit, Job, Kernel},
+    job::{Hit, Job},
     lanes::{self, Lanes},
 };
-
-/// Exists only where the CPU has AVX-512.
-pub(super) struct Avx512(());
-
-impl Avx512 {
-    pub(super) fn detect() -> Option<Self> {
-        is_x86_feature_detected!("avx512f").then_some(Self(()))
-    }
-}
-
-impl Kernel for Avx512 {
-    fn name(&self) -> &'static str {
-        "avx512"
-    }
-
-    fn scan(&self, job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
-        // SAFETY: `detect` makes an `Avx512` only if the CPU has AVX-512.
-        unsafe { scan(job, first, count, hits) }
-    }
-}
 
 /// # Safety
 /// The CPU has AVX-512.
 #[target_feature(enable = "avx512f")]
-unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
     // SAFETY: the CPU has AVX-512, all that `Vector` needs.
     unsafe { lanes::search::<Vector>(job, first, count, hits) }
 }
@@ -45,6 +25,14 @@ struct Vector(__m512i);
 const EXCLUSIVE_OR: i32 = 0x96;
 const CHOOSE: i32 = 0xca;
 const MAJORITY: i32 = 0xe8;
+
+/// Exclusive or of rotations to the right by two numbers and a third rotation or shift.
+macro_rules! sigma {
+    ($x:expr, $one:literal $two:literal $last:ident $three:literal) => {{
+        let rotated = (_mm512_ror_epi32::<$one>($x), _mm512_ror_epi32::<$two>($x));
+        _mm512_ternarylogic_epi32::<EXCLUSIVE_OR>(rotated.0, rotated.1, $last::<$three>($x))
+    }};
+}
 
 // SAFETY of the blocks below that have no comment of their own: a `Vector` is made only where the CPU has AVX-512, and the
 // instructions touch no memory.
@@ -78,37 +66,25 @@ impl Lanes for Vector {
     #[inline(always)]
     fn big_sigma0(self) -> Self {
         // SAFETY: see above.
-        Self(unsafe {
-            let rotated = (_mm512_ror_epi32::<2>(self.0), _mm512_ror_epi32::<13>(self.0));
-            _mm512_ternarylogic_epi32::<EXCLUSIVE_OR>(rotated.0, rotated.1, _mm512_ror_epi32::<22>(self.0))
-        })
+        Self(unsafe { sigma!(self.0, 2 13 _mm512_ror_epi32 22) })
     }
 
     #[inline(always)]
     fn big_sigma1(self) -> Self {
         // SAFETY: see above.
-        Self(unsafe {
-            let rotated = (_mm512_ror_epi32::<6>(self.0), _mm512_ror_epi32::<11>(self.0));
-            _mm512_ternarylogic_epi32::<EXCLUSIVE_OR>(rotated.0, rotated.1, _mm512_ror_epi32::<25>(self.0))
-        })
+        Self(unsafe { sigma!(self.0, 6 11 _mm512_ror_epi32 25) })
     }
 
     #[inline(always)]
     fn sigma0(self) -> Self {
         // SAFETY: see above.
-        Self(unsafe {
-            let rotated = (_mm512_ror_epi32::<7>(self.0), _mm512_ror_epi32::<18>(self.0));
-            _mm512_ternarylogic_epi32::<EXCLUSIVE_OR>(rotated.0, rotated.1, _mm512_srli_epi32::<3>(self.0))
-        })
+        Self(unsafe { sigma!(self.0, 7 18 _mm512_srli_epi32 3) })
     }
 
     #[inline(always)]
     fn sigma1(self) -> Self {
         // SAFETY: see above.
-        Self(unsafe {
-            let rotated = (_mm512_ror_epi32::<17>(self.0), _mm512_ror_epi32::<19>(self.0));
-            _mm512_ternarylogic_epi32::<EXCLUSIVE_OR>(rotated.0, rotated.1, _mm512_srli_epi32::<10>(self.0))
-        })
+        Self(unsafe { sigma!(self.0, 17 19 _mm512_srli_epi32 10) })
     }
 
     #[inline(always)]

@@ -29,17 +29,43 @@ use chain_core::{U256, block::header::Header, hash::BlockHash};
 
 pub use job::{Hit, Job, Kernel, MAX_VERSIONS};
 
+/// A search as [`Kernel::scan`] describes it.
+type Scan = unsafe fn(&Job, u32, u32, &mut Vec<Hit>);
+
+/// A kernel whose instructions this CPU has.
+struct Detected {
+    name: &'static str,
+    scan: Scan,
+}
+
+impl Kernel for Detected {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn scan(&self, job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
+        // SAFETY: `kernels` makes one only if the CPU has the instructions.
+        unsafe { (self.scan)(job, first, count, hits) }
+    }
+}
+
 /// The kernels that this CPU can run, the portable one first.
 pub fn kernels() -> Vec<Box<dyn Kernel>> {
-    let mut kernels: Vec<Box<dyn Kernel>> = vec![Box::new(portable::Portable)];
+    let mut kernels: Vec<Box<dyn Kernel>> = Vec::new();
+    let mut add = |has: bool, name, scan: Scan| {
+        if has {
+            kernels.push(Box::new(Detected { name, scan }));
+        }
+    };
+    add(true, "portable", portable::scan);
     #[cfg(target_arch = "x86_64")]
     {
-        kernels.extend(avx2::Avx2::detect().map(|kernel| Box::new(kernel) as _));
-        kernels.extend(sha_ni::ShaNi::detect().map(|kernel| Box::new(kernel) as _));
-        kernels.extend(avx512::Avx512::detect().map(|kernel| Box::new(kernel) as _));
+        add(is_x86_feature_detected!("avx2"), "avx2", avx2::scan);
+        add(is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1"), "sha-ni", sha_ni::scan);
+        add(is_x86_feature_detected!("avx512f"), "avx512", avx512::scan);
     }
     #[cfg(target_arch = "aarch64")]
-    kernels.extend(aarch64::Sha2::detect().map(|kernel| Box::new(kernel) as _));
+    add(std::arch::is_aarch64_feature_detected!("sha2"), "armv8-sha", aarch64::scan);
     kernels
 }
 

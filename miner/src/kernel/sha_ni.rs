@@ -17,30 +17,9 @@ use std::arch::{
 };
 
 use super::{
-    job::{Hit, Job, Kernel},
+    job::{Hit, Job},
     sha256::{self, INITIAL, K, State, W4, W15},
 };
-
-/// Exists only where the CPU has the instructions.
-pub(super) struct ShaNi(());
-
-impl ShaNi {
-    pub(super) fn detect() -> Option<Self> {
-        let all = is_x86_feature_detected!("sha") && is_x86_feature_detected!("sse4.1");
-        all.then_some(Self(()))
-    }
-}
-
-impl Kernel for ShaNi {
-    fn name(&self) -> &'static str {
-        "sha-ni"
-    }
-
-    fn scan(&self, job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
-        // SAFETY: `detect` makes a `ShaNi` only if the CPU has the instructions.
-        unsafe { scan(job, first, count, hits) }
-    }
-}
 
 /// First hashes at a time, and second ones.
 const STREAMS: usize = 3;
@@ -399,7 +378,7 @@ impl Pipeline<'_> {
 /// # Safety
 /// The CPU has SHA-NI and SSE 4.1.
 #[target_feature(enable = "sha,sse4.1")]
-unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
+pub(super) unsafe fn scan(job: &Job, first: u32, count: u32, hits: &mut Vec<Hit>) {
     // SAFETY of all blocks: what this function requires.
     let (constants, starts, midstates) =
         unsafe { (Constants::new(job.tail), threes(&job.starts), threes(&job.midstates)) };
