@@ -4,7 +4,10 @@ use std::{
     io::{IsTerminal, Write},
     num::NonZero,
     process::ExitCode,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::channel,
+    },
     thread,
     time::Duration,
 };
@@ -86,7 +89,7 @@ fn mine(arguments: Arguments, threads: Threads) -> Result<(), NodeError> {
         blocks: arguments.blocks,
     };
     let node = Node::new(&arguments.rpc, arguments.cookie.as_deref())?;
-    let (sender, events) = client::events();
+    let (sender, events) = channel();
     let stop = sender.clone();
     on_ctrl_c(move || stop.send(Event::Stop).is_ok());
     let kernel = cairn_miner::fastest();
@@ -104,7 +107,7 @@ fn mine_for_server(arguments: Arguments, threads: Threads) -> Result<(), String>
         blocks: arguments.blocks,
         return_after: Duration::from_secs(arguments.pool.return_after),
     };
-    let (sender, events) = stratum::events();
+    let (sender, events) = channel();
     let stop = sender.clone();
     on_ctrl_c(move || stop.send(stratum::Event::Stop).is_ok());
     let start = |found: Box<dyn Fn(_) + Send + Sync>| Miner::start(threads, cairn_miner::fastest(), found);

@@ -132,7 +132,8 @@ impl Work {
         Some((header, (0..size).map(version).collect(), coinbase))
     }
 
-    fn merkle_root(&self, coinbase: &[u8]) -> [u8; 32] {
+    /// The merkle root with this coinbase.
+    pub(crate) fn merkle_root(&self, coinbase: &[u8]) -> [u8; 32] {
         self.merkle_branch.iter().fold(sha256d(coinbase), |root, sibling| sha256d(&[root, *sibling].concat()))
     }
 }

@@ -74,7 +74,7 @@ const MOST_SPARE: usize = 16;
 /// How long the miner waits at the end for blocks that are being submitted.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// Mines until [`Event::Stop`] comes or enough blocks are accepted.
+/// Mines until [`Event::Stop`] comes by the channel or enough blocks are accepted.
 ///
 /// # Errors
 /// [`NodeError`] if the node refuses to give templates, so that retries are useless, or the system refuses threads.
@@ -302,9 +302,4 @@ fn poll(node: &Node, request: &Request, events: &Sender<Event>) {
             than = None;
         }
     }
-}
-
-/// A channel for [`run`]; the sender can stop it.
-pub fn events() -> (Sender<Event>, Receiver<Event>) {
-    channel()
 }

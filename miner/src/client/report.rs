@@ -199,7 +199,7 @@ mod tests {
     use chain_core::U256;
 
     fn submitted(status: &str) -> Result<Submitted, NodeError> {
-        Ok(Submitted { hash: "00".into(), status: status.into() })
+        Ok(Submitted { status: status.into() })
     }
 
     fn refused(reason: &str) -> Result<Submitted, NodeError> {

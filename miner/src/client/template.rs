@@ -89,8 +89,6 @@ fn array<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
 /// The node's response to a block.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Submitted {
-    /// Hash of the block, as displayed.
-    pub hash: String,
     /// `connected` if it is the new tip; `stored`, `known` or `held` if not.
     pub status: String,
 }

@@ -146,7 +146,7 @@ fn working_node(bits: usize, height: Arc<AtomicUsize>) -> impl Fn(&str, &Value) 
 fn mines_blocks_for_a_node_until_there_are_enough() {
     let height = Arc::new(AtomicUsize::new(1));
     let url = fake_node(working_node(10, height.clone()));
-    let (outcome, notes) = mine_at(&url, &options(Some(3)), events());
+    let (outcome, notes) = mine_at(&url, &options(Some(3)), channel());
     let totals = outcome.unwrap();
     assert_eq!((totals.accepted, totals.stale, totals.lost), (3, 0, 0));
     assert!(totals.found >= 3, "{totals:?}");
@@ -168,7 +168,7 @@ fn drops_a_search_when_the_node_has_better_work() {
         Value::Null if method == "miner_getTemplate" => template(1, U256::ZERO),
         _ => working(method, params),
     });
-    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), channel());
     assert_eq!(outcome.unwrap().accepted, 1);
     let heights: Vec<_> = notes.iter().filter(|note| note["event"] == "work").map(|note| &note["height"]).collect();
     assert_eq!(heights[..2], [&json!(1), &json!(2)]);
@@ -202,7 +202,7 @@ fn takes_newer_work_while_a_block_is_handed_in() {
     });
     let node = Node::new(&url, None).unwrap();
     let mut reporter = Reporter::to(Box::new(written.clone()), true);
-    let (sender, receiver) = events();
+    let (sender, receiver) = channel();
     let stop = sender.clone();
     let watched = written.clone();
     thread::spawn(move || {
@@ -236,7 +236,7 @@ fn a_newer_block_does_not_wait_for_the_tries_of_an_older_one() {
             template(2, U256::MAX >> 4)
         }
     });
-    let (outcome, _) = mine_at(&url, &options(Some(2)), events());
+    let (outcome, _) = mine_at(&url, &options(Some(2)), channel());
     let totals = outcome.unwrap();
     assert_eq!((totals.accepted, totals.lost), (2, 0));
 }
@@ -290,7 +290,7 @@ fn waits_for_a_node_that_is_not_there_yet() {
         1 => Reply::Error(-32000, "the node is shutting down", ""),
         _ => working(method, params),
     });
-    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), channel());
     assert_eq!(outcome.unwrap().accepted, 1);
     let waits: Vec<_> = notes.iter().filter(|note| note["event"] == "waiting").collect();
     let hint = "name the node's RPC with --rpc URL; its port is 8545 unless changed";
@@ -308,7 +308,7 @@ fn ends_when_told_to_though_no_node_answers() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let (sender, receiver) = events();
+    let (sender, receiver) = channel();
     let stop = sender.clone();
     thread::spawn(move || {
         thread::sleep(Duration::from_millis(50));
@@ -324,15 +324,15 @@ fn ends_when_told_to_though_no_node_answers() {
 #[test]
 fn ends_when_the_node_refuses_the_address() {
     let url = fake_node(|_, _| Reply::Error(-32602, "request.address: the checksum is\u{1b} wrong", ""));
-    let (outcome, _) = mine_at(&url, &options(None), events());
+    let (outcome, _) = mine_at(&url, &options(None), channel());
     let words = "the node refuses --address lcrn1me: the checksum is wrong; `cairn-wallet address` shows yours";
     assert_eq!(outcome.unwrap_err().to_string(), words);
     let request = Request { address: Some("lcrn1\u{1b}[31m\nme".into()), account: None };
     let odd = Options { request, ..options(None) };
-    let (outcome, _) = mine_at(&url, &odd, events());
+    let (outcome, _) = mine_at(&url, &odd, channel());
     assert!(outcome.unwrap_err().to_string().starts_with("the node refuses --address lcrn1[31m me: the checksum"));
     let url = fake_node(|_, _| Reply::Error(-32601, "Method not found", ""));
-    let (outcome, _) = mine_at(&url, &options(None), events());
+    let (outcome, _) = mine_at(&url, &options(None), channel());
     let words = "the node refuses: it does not know miner_getTemplate; is it a Cairn node? --rpc URL names another";
     assert_eq!(outcome.unwrap_err().to_string(), words);
 }
@@ -341,7 +341,7 @@ fn ends_when_the_node_refuses_the_address() {
 fn a_node_that_accepts_and_does_not_answer_is_reported() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let (sender, receiver) = events();
+    let (sender, receiver) = channel();
     let (written, stop) = (Written::default(), sender.clone());
     let watched = written.clone();
     thread::spawn(move || {
@@ -377,7 +377,7 @@ fn counts_blocks_that_come_too_late_and_goes_on() {
         }
         _ => working(method, params),
     });
-    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), channel());
     let totals = outcome.unwrap();
     assert_eq!((totals.stale, totals.accepted), (1, 1));
     // The search goes on while a block is submitted, so that it may have found another.
@@ -398,7 +398,7 @@ fn ends_with_the_words_of_a_node_that_refuses_the_request() {
     let url = fake_node(|_, _| Reply::Error(-32602, "request.address: missing", ""));
     let options = Options { request: Request::default(), threads: Threads::new(1), blocks: None };
     let mut reporter = Reporter::to(Box::new(std::io::sink()), false);
-    let error = run(&Node::new(&url, None).unwrap(), &options, fastest(), events(), &mut reporter).unwrap_err();
+    let error = run(&Node::new(&url, None).unwrap(), &options, fastest(), channel(), &mut reporter).unwrap_err();
     assert_eq!(error.to_string(), "the node refuses: request.address: missing");
 }
 
@@ -419,7 +419,7 @@ fn ends_if_what_it_says_cannot_be_written() {
     let options = Options { request: Request::default(), threads: Threads::new(1), blocks: None };
     let outcome = |kind| {
         let mut reporter = Reporter::to(Box::new(Full(kind)), false);
-        run(&node, &options, fastest(), events(), &mut reporter).unwrap_err()
+        run(&node, &options, fastest(), channel(), &mut reporter).unwrap_err()
     };
     assert!(matches!(outcome(std::io::ErrorKind::StorageFull), NodeError::Output(_)));
     // A reader that closes its end is not an error: the miner goes on until the node refuses.

@@ -15,7 +15,7 @@ use std::{
     collections::hash_map::RandomState,
     hash::{BuildHasher, Hasher},
     io,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -79,12 +79,7 @@ const MAX_HURRIED: u32 = 2;
 /// Longest wait that a server may ask for before a new connection.
 const MAX_RECONNECT: u64 = 60;
 
-/// A channel for [`run`]; the sender can stop it.
-pub fn events() -> (Sender<Event>, Receiver<Event>) {
-    channel()
-}
-
-/// Mines until [`Event::Stop`] comes or enough blocks are accepted. `start` starts the threads that search.
+/// Mines until [`Event::Stop`] comes by the channel or enough blocks are accepted. `start` starts the threads that search.
 ///
 /// # Errors
 /// [`StratumError`].

@@ -180,12 +180,8 @@ fn converse(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender
         hint = "";
         let message = message::parse(&line).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;
         events.send(Event::Message(number, message)).map_err(|_| gone())?;
-        wait(&go_on).ok_or_else(gone)?;
+        go_on.recv().map_err(|_| gone())?;
     }
-}
-
-fn wait(go_on: &Receiver<()>) -> Option<()> {
-    go_on.recv().ok()
 }
 
 /// Connects, up to the end of the TLS handshake if the server has TLS.

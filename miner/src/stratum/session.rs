@@ -7,13 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chain_core::{
-    U256,
-    block::header::Header,
-    hash::{BlockHash, sha256d},
-    units::Height,
-    work::pow,
-};
+use chain_core::{U256, block::header::Header, hash::BlockHash, units::Height, work::pow};
 use serde_json::{Value, json};
 
 use super::{
@@ -346,16 +340,13 @@ impl Active {
         two[..counted].copy_from_slice(&number.to_be_bytes()[4 - counted..]);
         let rolled = self.two.start + counted;
         let job = &self.job;
-        let root = |coinbase: &[u8]| {
-            job.branch.iter().fold(sha256d(coinbase), |root, sibling| sha256d(&[root, *sibling].concat()))
-        };
-        Some(Work {
+        let mut work = Work {
             id: self.key.clone(),
             height: height(&self.coinbase).unwrap_or_default(),
             header: Header {
                 version: job.version.cast_signed(),
                 prev: BlockHash(job.prev),
-                merkle_root: root(&self.coinbase),
+                merkle_root: [0; 32],
                 time: job.time,
                 bits: job.bits,
                 nonce: 0,
@@ -368,7 +359,9 @@ impl Active {
             time_slack: 0,
             // Shares are as many as the caller can send: it asks for the next work after each, if there are enough.
             max_solutions: if self.two.len() >= AMPLE { 1 } else { MAX_SHARES },
-        })
+        };
+        work.header.merkle_root = work.merkle_root(&work.coinbase);
+        Some(work)
     }
 }
 
@@ -387,6 +380,8 @@ mod tests {
         net::{TcpListener, TcpStream},
         sync::Arc,
     };
+
+    use chain_core::hash::sha256d;
 
     use super::{super::stream::Stream, *};
 
