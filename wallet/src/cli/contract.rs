@@ -24,7 +24,7 @@ use crate::{
     input::bounded,
     money::{self, MoneyError, show_wei},
     node::{CallTrace, Node, NodeError, Receipt, Trial},
-    payment::{AccountOrder, PaymentError, RunOrder},
+    payment::{AccountOrder, AccountValue, PaymentError},
 };
 
 /// What was built, and what explains its outcome.
@@ -115,8 +115,8 @@ pub fn call(online: Online, args: &CallArgs) -> Result<Built, WalletError> {
     if !call.input.is_empty() && !gateway && !online.node.has_code(&address)? {
         return Err(ContractError::Reverted { what: "nothing would happen".into(), reason: no_code(&address) }.into());
     }
-    let (to, gas_limit) = (Some(address), args.run.gas_limit);
-    let order = RunOrder { to, value, input: call.input, function: call.signature, gas_limit };
+    let (to, value, gas_limit) = (Some(address), AccountValue::Wei(value), args.run.gas_limit);
+    let order = AccountOrder { to, value, input: call.input, function: call.signature, gas_limit };
     build(online, &args.run, order, interface)
 }
 
@@ -130,12 +130,13 @@ pub fn deploy(online: Online, args: &DeployArgs) -> Result<Built, WalletError> {
     let interface = artifact.interface();
     let mut input = artifact.bytecode()?;
     input.extend(interface.construct(args.constructor.as_deref(), &args.arguments, !value.is_zero())?);
-    let order = RunOrder { to: None, value, input, function: None, gas_limit: args.run.gas_limit };
+    let (value, gas_limit) = (AccountValue::Wei(value), args.run.gas_limit);
+    let order = AccountOrder { to: None, value, input, function: None, gas_limit };
     build(online, &args.run, order, interface)
 }
 
-fn build(online: Online, args: &RunArgs, order: RunOrder, interface: Interface) -> Result<Built, WalletError> {
-    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Run(order));
+fn build(online: Online, args: &RunArgs, order: AccountOrder, interface: Interface) -> Result<Built, WalletError> {
+    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &order);
     let draft = draft.map_err(|error| match error {
         WalletError::Payment(PaymentError::Node(error)) => {
             refused("it would revert, so nothing was sent", &interface, error)

@@ -143,7 +143,7 @@ fn transfer(online: Online, args: &TransferArgs) -> Result<Draft, WalletError> {
         Err(bad) if matches!(bad.error, AddressError::Unknown { .. }) => network.account(address)?,
         Err(bad) => return Err(bad.into()),
     };
-    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Transfer { to, value });
+    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::transfer(to, value));
     draft.map_err(|error| match error {
         WalletError::Payment(PaymentError::Node(error)) if runs_code(&error) => {
             let what = format!("{to} is a contract and refuses the payment, so nothing was sent");
@@ -177,5 +177,5 @@ fn withdraw(online: Online, args: &WithdrawArgs) -> Result<Draft, WalletError> {
         Some(amount) => AccountValue::Wei(parse_grains(amount)?.to_wei()),
         None => AccountValue::All,
     };
-    online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Withdraw { to, value })
+    online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::withdraw(&to, value))
 }

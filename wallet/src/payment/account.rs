@@ -30,26 +30,10 @@ pub enum AccountValue {
 
 /// What an account is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccountOrder {
-    Transfer {
-        to: Address,
-        value: AccountValue,
-    },
-    /// Turn wei into coins.
-    Withdraw {
-        to: Lock,
-        value: AccountValue,
-    },
-    /// Call a contract or make one.
-    Run(RunOrder),
-}
-
-/// What code is to be run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunOrder {
-    /// Whom to call; none to deploy a contract.
+pub struct AccountOrder {
+    /// Whom to pay or call; none to deploy a contract.
     pub to: Option<Address>,
-    pub value: U256,
+    pub value: AccountValue,
     /// Calldata, or the code that makes the contract.
     pub input: Vec<u8>,
     /// Signature of the function that is called, where it is known.
@@ -75,7 +59,7 @@ pub fn account_payment(
     let balance = node.balance(&from)?.saturating_sub(promised);
     let tip = U256::from(terms.prices.tip);
     // To send everything, the price must not promise more than it takes.
-    let max_fee = match order.wanted() {
+    let max_fee = match order.value {
         AccountValue::All => U256::from(terms.prices.base_max) + tip,
         AccountValue::Wei(_) => terms.prices.account_max(),
     };
@@ -83,29 +67,29 @@ pub fn account_payment(
         from: from.to_string(),
         key: (index < IMPORTED).then_some(KeyPath::Account(index)),
         nonce: 0,
-        to: order.to().map(|to| to.to_string()),
+        to: order.to.map(|to| to.to_string()),
         // For the estimate: any value that the account has will do.
-        value_wei: match order.wanted() {
+        value_wei: match order.value {
             AccountValue::Wei(wei) if wei <= balance => wei,
             _ => Amount::from_grains(1).to_wei().min(balance),
         },
         gas_limit: 0,
         max_fee_per_gas_wei: max_fee,
         max_priority_fee_per_gas_wei: tip,
-        input: order.input(),
+        input: order.input.clone(),
         withdraw_to: order.withdraw_to().map(|lock| wallet.network.address(&lock)),
-        function: order.function(),
+        function: order.function.clone(),
         signed: Vec::new(),
     };
     // The node cannot try out what the account cannot pay for.
-    let penniless = balance.is_zero() || matches!(order.wanted(), AccountValue::Wei(wei) if wei > balance);
-    draft.gas_limit = match order {
-        AccountOrder::Run(RunOrder { gas_limit: Some(limit), .. }) => *limit,
-        _ => gas_limit(wallet, node, &draft, penniless)?,
+    let penniless = balance.is_zero() || matches!(order.value, AccountValue::Wei(wei) if wei > balance);
+    draft.gas_limit = match order.gas_limit {
+        Some(limit) => limit,
+        None => gas_limit(wallet, node, &draft, penniless)?,
     };
     let gas_limit = draft.gas_limit;
     let cost = max_fee.checked_mul(U256::from(gas_limit)).ok_or(PaymentError::TooLarge)?;
-    let (value, least) = match order.wanted() {
+    let (value, least) = match order.value {
         AccountValue::Wei(wei) => (wei, wei),
         AccountValue::All => {
             let rest = whole(balance.saturating_sub(cost), order.withdraw_to().is_some());
@@ -204,43 +188,19 @@ fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<
 }
 
 impl AccountOrder {
-    fn wanted(&self) -> AccountValue {
-        match self {
-            Self::Transfer { value, .. } | Self::Withdraw { value, .. } => *value,
-            Self::Run(run) => AccountValue::Wei(run.value),
-        }
+    /// Pays an account.
+    pub fn transfer(to: Address, value: AccountValue) -> Self {
+        Self { to: Some(to), value, input: Vec::new(), function: None, gas_limit: None }
     }
 
-    fn to(&self) -> Option<Address> {
-        match self {
-            Self::Transfer { to, .. } => Some(*to),
-            Self::Withdraw { .. } => Some(GATEWAY),
-            Self::Run(run) => run.to,
-        }
-    }
-
-    fn input(&self) -> Vec<u8> {
-        match self {
-            Self::Transfer { .. } => Vec::new(),
-            Self::Withdraw { to, .. } => withdraw_calldata(to).to_vec(),
-            Self::Run(run) => run.input.clone(),
-        }
+    /// Turns wei into coins.
+    pub fn withdraw(to: &Lock, value: AccountValue) -> Self {
+        Self { input: withdraw_calldata(to).to_vec(), ..Self::transfer(GATEWAY, value) }
     }
 
     /// Where coins go, also if the gateway is called as any contract is.
     fn withdraw_to(&self) -> Option<Lock> {
-        match self {
-            Self::Transfer { .. } => None,
-            Self::Withdraw { to, .. } => Some(*to),
-            Self::Run(run) => withdraw_lock(&run.input).filter(|_| run.to == Some(GATEWAY)),
-        }
-    }
-
-    fn function(&self) -> Option<String> {
-        match self {
-            Self::Run(run) => run.function.clone(),
-            Self::Transfer { .. } | Self::Withdraw { .. } => None,
-        }
+        withdraw_lock(&self.input).filter(|_| self.to == Some(GATEWAY))
     }
 }
 

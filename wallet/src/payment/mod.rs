@@ -15,7 +15,7 @@ use chain_core::{
 };
 
 pub use self::{
-    account::{AccountOrder, AccountValue, RunOrder, account_payment},
+    account::{AccountOrder, AccountValue, account_payment},
     bump::{BumpOptions, Weight, bump_account, bump_coin},
     coin::{CoinOrder, PolicyOrder, coin_payment, policy_payment},
 };
