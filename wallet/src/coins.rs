@@ -13,6 +13,7 @@ use serde_json::json;
 use crate::{
     file::{Sent, Wallet},
     keys::{Branch, KeyError, KeyPath},
+    money::saturating_sum,
     node::{CoinEntry, NO_INDEX, Node, NodeCoin, NodeError, Page},
     own::GAP,
 };
@@ -162,9 +163,7 @@ impl Coins {
 
     /// The sums, saturating: a node that claims more money than there can be is found out when the coins are spent.
     pub fn sums(&self) -> Sums {
-        let sum = |coins: &[OwnCoin]| {
-            Amount::from_grains(coins.iter().fold(0, |sum: u64, coin| sum.saturating_add(coin.output.amount.grains())))
-        };
+        let sum = |coins: &[OwnCoin]| saturating_sum(coins.iter().map(|coin| coin.output.amount));
         Sums {
             spendable: sum(&self.spendable),
             immature: sum(&self.immature),

@@ -321,10 +321,15 @@ impl Signer {
     pub fn account_key(&self, index: u32) -> Result<SecretKey, KeyError> {
         if let Some(place) = index.checked_sub(IMPORTED) {
             let key = self.imported.get(place as usize).copied();
-            return key.ok_or_else(|| KeyError::Derivation(format!("there is no account {index}")));
+            return key.ok_or_else(|| no_account(index));
         }
         Ok(*secret_child(&self.accounts, [0, index])?.private_key())
     }
+}
+
+/// The error of a number that no account has.
+pub(crate) fn no_account(index: u32) -> KeyError {
+    KeyError::Derivation(format!("there is no account {index}"))
 }
 
 fn secret_child(node: &PrivateNode, path: [u32; 2]) -> Result<PrivateNode, KeyError> {

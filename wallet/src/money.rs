@@ -104,6 +104,11 @@ fn scaled(text: &str, number: &str, unit: &'static str, decimals: usize, coarse:
     Ok(wei)
 }
 
+/// A sum that stays at the most that an amount can be: what is claimed beyond that is found out when it is spent.
+pub fn saturating_sum(amounts: impl IntoIterator<Item = Amount>) -> Amount {
+    Amount::from_grains(amounts.into_iter().fold(0, |sum, amount| sum.saturating_add(amount.grains())))
+}
+
 /// Shows wei in CRN: eight decimals, more only where the amount has them.
 pub fn show_wei(wei: U256) -> String {
     let one = U256::from(10u64).pow(U256::from(WEI_DECIMALS));

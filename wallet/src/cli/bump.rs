@@ -14,7 +14,8 @@ use crate::{
     draft::{Body, CoinDraft, Draft},
     error::{WalletError, usage},
     file::Sent,
-    node::{NO_INDEX, NodeError},
+    money::saturating_sum,
+    node::{NO_INDEX, NodeError, TransactionDetails},
     own::KeyTable,
     payment::{BumpOptions, PaymentError, Weight, bump_account, bump_coin},
 };
@@ -171,16 +172,14 @@ fn dependents(session: &Session<'_>, old: &Draft, txid: &TxId) -> Result<Vec<Dep
             if known || found.len() >= FOLLOWED || spends_other(&spender, &parent) {
                 continue;
             }
-            let details = match node.details(&spender) {
+            let details: Option<TransactionDetails> = match node.details(&spender) {
                 Err(NodeError::Refused { code: NO_INDEX, .. }) => None,
                 other => other?,
             };
             let Some(details) = details else { continue };
             open.push((spender, details.outputs.iter().map(|output| output.address.clone()).collect()));
             let weight = Weight { gas: details.gas, fee: details.fee.unwrap_or_default() };
-            let pays = Amount::from_grains(
-                details.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.grains())),
-            );
+            let pays = saturating_sum(details.outputs.iter().map(|output| output.amount));
             found.push(Dependent { txid: spender, weight, pays });
         }
     }
@@ -199,9 +198,7 @@ fn add_own_dependents(session: &Session<'_>, txid: &TxId, own: &KeyTable, found:
                 Some(Body::Coin(coin)) => coin.fee,
                 _ => continue,
             };
-            let pays = Amount::from_grains(
-                tx.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.grains())),
-            );
+            let pays = saturating_sum(tx.outputs.iter().map(|output| output.amount));
             found.push(Dependent { txid: sent.txid, weight: Weight { gas: tx.gas(tx.size()), fee }, pays });
             parents.push(sent.txid);
         }

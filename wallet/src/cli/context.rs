@@ -286,16 +286,12 @@ impl Context {
 
     /// Asks for the password and opens the secret keys.
     pub fn unlock(&self, wallet: &Wallet) -> Result<Signer, WalletError> {
-        Ok(self.open(wallet)?.1)
+        let ((_, signer), _) = self.open(wallet)?;
+        Ok(signer)
     }
 
-    /// Asks for the password and takes the mnemonic out, too.
-    pub fn open(&self, wallet: &Wallet) -> Result<(Mnemonic, Signer), WalletError> {
-        Ok(self.open_with_password(wallet)?.0)
-    }
-
-    /// The same, with the password for what is sealed next.
-    pub fn open_with_password(&self, wallet: &Wallet) -> Result<((Mnemonic, Signer), Zeroizing<String>), WalletError> {
+    /// Asks for the password and takes the mnemonic out, too, with the password for what is sealed next.
+    pub fn open(&self, wallet: &Wallet) -> Result<((Mnemonic, Signer), Zeroizing<String>), WalletError> {
         if wallet.sealed.is_none() {
             return Err(UnlockError::WatchOnly.into());
         }

@@ -123,7 +123,7 @@ pub fn call(online: Online, args: &CallArgs) -> Result<Built, WalletError> {
 /// Builds what makes a contract.
 pub fn deploy(online: Online, args: &DeployArgs) -> Result<Built, WalletError> {
     let artifact = match args.code.strip_prefix("0x") {
-        Some(_) => Artifact::bare(&args.code),
+        Some(_) => Artifact::bare("the contract", &args.code),
         None => read_artifact(Path::new(&args.code), args.contract.as_deref(), true)?,
     };
     let value = value(&args.run.value)?;

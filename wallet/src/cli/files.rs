@@ -5,7 +5,6 @@ use std::{fs, io, path::Path};
 use zeroize::Zeroizing;
 
 use crate::{
-    draft::Draft,
     error::WalletError,
     file::{holds_wallet, is_special, write_out},
     input::read_text,
@@ -47,17 +46,12 @@ pub fn refuse_existing(path: &Path, replace: bool) -> Result<(), WalletError> {
     }
 }
 
-/// Writes a draft beside the file, then over it, so that no crash leaves half of it. Only the owner can read it: it may hold
-/// the secret of an HTLC.
+/// Writes beside the file, then over it, so that no crash leaves half of it. Only the owner can read it: a draft may hold the
+/// secret of an HTLC.
 ///
 /// # Errors
 /// [`WalletError::InTheWay`] if the file exists and may not be replaced.
-pub fn write(path: &Path, draft: &Draft, replace: bool) -> Result<(), WalletError> {
-    write_private(path, draft.to_json().as_bytes(), replace)
-}
-
-/// Writes what only its owner may read.
-pub fn write_private(path: &Path, bytes: &[u8], replace: bool) -> Result<(), WalletError> {
+pub fn write(path: &Path, bytes: &[u8], replace: bool) -> Result<(), WalletError> {
     refuse_existing(path, replace)?;
     write_out(path, bytes).map_err(failed(format!("write {}", path.display())))
 }

@@ -7,6 +7,7 @@ use chain_core::{
     hash::TxId,
     units::{Amount, Height},
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
@@ -22,7 +23,7 @@ use crate::{
     error::WalletError,
     file::Wallet,
     money::show_wei,
-    node::{AccountEntry, CoinEntry, Entry, EntryHead, Node, NodeError},
+    node::{AccountEntry, CoinEntry, EntryHead, Node, NodeError},
     own::KeyTable,
 };
 
@@ -124,21 +125,27 @@ fn nothing(args: &History) -> &'static str {
 }
 
 /// Whether an entry of a node is wanted.
-fn wanted(args: &History, entry: &impl Entry) -> bool {
-    let mined = matches!(entry.head().kind.as_str(), "coinbase" | "reward");
+fn wanted(args: &History, entry: &EntryHead) -> bool {
+    let mined = matches!(entry.kind.as_str(), "coinbase" | "reward");
     // What is not mined yet happens now.
-    let time = entry.head().time.unwrap_or(u64::MAX);
+    let time = entry.time.unwrap_or(u64::MAX);
     !(mined && args.no_mined)
         && args.since.is_none_or(|since| time >= since)
-        && args.until.is_none_or(|until| entry.head().time.is_some_and(|time| time < until))
+        && args.until.is_none_or(|until| entry.time.is_some_and(|time| time < until))
 }
 
 /// The newest wanted entries of each address, as many as could be shown.
-fn load<T: Entry>(node: &Node, method: &str, addresses: &[String], args: &History) -> Result<Vec<Vec<T>>, WalletError> {
+fn load<T: DeserializeOwned>(
+    node: &Node,
+    method: &str,
+    addresses: &[String],
+    args: &History,
+    head: fn(&T) -> &EntryHead,
+) -> Result<Vec<Vec<T>>, WalletError> {
     // One more shows whether there are older ones.
     let most = args.limit as usize + args.skip as usize + 1;
-    let too_old = |entry: &T| entry.head().time.zip(args.since).is_some_and(|(time, since)| time < since);
-    Ok(node.entries(method, addresses, most, &|entry| wanted(args, entry), &too_old)?)
+    let too_old = |entry: &T| head(entry).time.zip(args.since).is_some_and(|(time, since)| time < since);
+    Ok(node.entries(method, addresses, most, &|entry| wanted(args, head(entry)), &too_old)?)
 }
 
 fn row(wallet: &Wallet, entry: &Line, replaced: Option<(TxId, bool)>) -> Vec<String> {
@@ -195,7 +202,7 @@ fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, Wall
     for (branch, count) in wallet.used.branches() {
         own.extend(coins::branch_addresses(wallet, branch, 0..count)?.into_iter().map(|own| own.address));
     }
-    let pages = load(node, "coin_getHistory", &own, args)?;
+    let pages = load(node, "coin_getHistory", &own, args, |entry: &CoinEntry| &entry.head)?;
     Ok(sums(pages.into_iter().flatten(), COINS))
 }
 
@@ -203,7 +210,7 @@ fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, Wall
 fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
     let addresses: Vec<String> =
         wallet.policies.iter().map(|named| wallet.network.address(&named.policy.lock())).collect();
-    let pages = load(node, "coin_getHistory", &addresses, args)?;
+    let pages = load(node, "coin_getHistory", &addresses, args, |entry: &CoinEntry| &entry.head)?;
     let named = wallet.policies.iter().zip(pages);
     Ok(named.flat_map(|(named, entries)| sums(entries.into_iter(), &named.name)).collect())
 }
@@ -237,7 +244,7 @@ fn coin_line(entry: CoinEntry, side: &str) -> Line {
 
 fn accounts(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
     let own = wallet.accounts()?.iter().map(ToString::to_string).collect::<Vec<_>>();
-    let pages: Vec<Vec<AccountEntry>> = load(node, "chain_getAccountHistory", &own, args)?;
+    let pages = load(node, "chain_getAccountHistory", &own, args, |entry: &AccountEntry| &entry.head)?;
     // A block without a tip pays its beneficiary nothing.
     let told = |entry: &AccountEntry| entry.head.kind != "reward" || !entry.value_wei.is_zero();
     Ok(pages.into_iter().flatten().filter(told).map(account_line).collect())

@@ -19,6 +19,7 @@ use crate::{
     draft::{Body, Draft, DraftError, OutputLine},
     error::{WalletError, usage},
     fees,
+    money::saturating_sum,
     own::{KeyTable, Owner},
     payment::PaymentError,
 };
@@ -69,7 +70,7 @@ fn written(
     let Some(path) = out else {
         return Ok(Report::new(draft.to_json(), json));
     };
-    write(path, draft, force)?;
+    write(path, draft.to_json().as_bytes(), force)?;
     let text = format!("{text}{} {}", screen::green("Written to"), path.display());
     Ok(Report::new(text, json).hint(next(&screen::typed_file(path))))
 }
@@ -88,12 +89,9 @@ fn check_fee(draft: &Draft, own: &KeyTable, allow_high_fee: bool) -> Result<(), 
             let foreign = |line: &&OutputLine| {
                 draft.network.destination(&line.to).is_ok_and(|lock| own.owner(&lock) == Owner::Foreign)
             };
-            let sum = |lines: &mut dyn Iterator<Item = &OutputLine>| {
-                Amount::from_grains(lines.fold(0, |sum: u64, line| sum.saturating_add(line.amount.grains())))
-            };
             // Where all stays in the wallet, the whole is what the fee is for.
-            let sent = match sum(&mut coin.outputs.iter().filter(foreign)) {
-                Amount::ZERO => sum(&mut coin.outputs.iter()),
+            let sent = match saturating_sum(coin.outputs.iter().filter(foreign).map(|line| line.amount)) {
+                Amount::ZERO => saturating_sum(coin.outputs.iter().map(|line| line.amount)),
                 sent => sent,
             };
             fees::check(coin.fee, sent)
@@ -138,7 +136,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     if new == 0 && complete.is_err() {
         return Err(wrong(DraftError::Incomplete("this wallet has no key that it still needs".into())));
     }
-    write(out, &draft, replace)?;
+    write(out, draft.to_json().as_bytes(), replace)?;
     let next = match &complete {
         Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", screen::typed_file(out)),
         Err(error) => format!(

@@ -30,7 +30,7 @@ impl Reported {
         if unclear.is_empty() {
             return Ok(());
         }
-        unclear.iter().for_each(|txid| wallet.accepted(txid));
+        unclear.iter().for_each(|txid| wallet.mark(txid, SentState::Accepted));
         lock.write(&wallet)
     }
 }

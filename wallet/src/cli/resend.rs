@@ -23,12 +23,16 @@ use crate::{
 pub fn warn_of_other_chain(wallet: &Wallet, first_block: Option<BlockHash>) {
     let count = elsewhere(wallet, first_block).count();
     if count > 0 {
-        let sent = if count == 1 { "1 transaction was".to_owned() } else { format!("{count} transactions were") };
         screen::warn(&format!(
-            "{sent} sent on another chain that began from the same genesis block, as far as the node says: this chain began \
-             anew (--dev, or its data was deleted), or the node lies. See `cairn-wallet resend`"
+            "{}: this chain began anew (--dev, or its data was deleted), or the node lies. See `cairn-wallet resend`",
+            sent_elsewhere(count)
         ));
     }
+}
+
+fn sent_elsewhere(count: usize) -> String {
+    let sent = if count == 1 { "1 transaction was".to_owned() } else { format!("{count} transactions were") };
+    format!("{sent} sent on another chain that began from the same genesis block, as far as the node says")
 }
 
 /// What was sent on another chain that began from the same genesis block, as far as the node says.
@@ -132,7 +136,7 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
                 let instead = replaced(session, sent, &mut found.text)?;
                 found.refused.push(json!({ "txid": txid, "reason": message, "insteadOf": instead }));
-                session.wallet.refused(&sent.txid);
+                session.wallet.mark(&sent.txid, SentState::Refused);
                 session.lock.write(&session.wallet)?;
             } else {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
@@ -199,13 +203,9 @@ pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> 
     }
     if !elsewhere.is_empty() {
         text += &format!(
-            "{} sent on another chain that began from the same genesis block, as far as the node says: left alone. If the chain \
-             did not begin anew, `cairn-wallet resend --other-chain` rebroadcasts; if you know that it did, `cairn-wallet \
-             resend --began-anew` forgets.\n",
-            match elsewhere.len() {
-                1 => "1 transaction was".to_owned(),
-                count => format!("{count} transactions were"),
-            }
+            "{}: left alone. If the chain did not begin anew, `cairn-wallet resend --other-chain` rebroadcasts; if you know that \
+             it did, `cairn-wallet resend --began-anew` forgets.\n",
+            sent_elsewhere(elsewhere.len())
         );
     }
     if text.is_empty() {

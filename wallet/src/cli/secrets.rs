@@ -19,8 +19,6 @@ use super::{
 };
 use crate::{
     error::{WalletError, usage},
-    file::Wallet,
-    keys::Signer,
     keystore::{self, KeystoreError, account_of},
     message,
     vault::Cost,
@@ -50,7 +48,7 @@ pub fn export(context: &Context, args: &ExportKey) -> Result<Report, WalletError
     let password =
         KEYSTORE_PASSWORD.choose(args.keystore_password_file.as_deref(), "New password for the keystore: ")?;
     let text = keystore::seal(&key, &password).map_err(unusable(&out))?;
-    files::write_private(&out, text.as_bytes(), args.force)?;
+    files::write(&out, text.as_bytes(), args.force)?;
     let file = out.display().to_string();
     let text = format!("{} {file}", screen::green("Written to"));
     let json = json!({ "file": file, "account": account.to_string() });
@@ -78,7 +76,7 @@ pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError
              comes"
         ));
     }
-    let ((mnemonic, signer), password) = context.open_with_password(&opened)?;
+    let ((mnemonic, signer), password) = context.open(&opened)?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if wallet.sealed != opened.sealed {
         return Err(usage!("another cairn-wallet changed the keys meanwhile: try again"));
@@ -137,38 +135,22 @@ pub fn sign(context: &Context, args: &SignMessage) -> Result<Report, WalletError
     let wallet = context.wallet()?;
     let message = read_message(&args.text)?;
     let coin = !args.by.to_lowercase().starts_with("0x") && args.by.parse::<u32>().is_err();
-    let (address, signature) =
-        if coin { by_coin(context, &wallet, args, &message)? } else { by_account(context, &wallet, args, &message)? };
+    let (address, signature) = if coin {
+        let own = wallet.key_table()?;
+        let place = match wallet.network.coin_address(&args.by)? {
+            Lock::Key(key) => own.coin(&key, None),
+            _ => return Err(message::MessageError::Policy(args.by.clone()).into()),
+        };
+        let (branch, index) = place.ok_or_else(|| usage!("{} is not an address of this wallet", args.by))?;
+        let signature = context.unlock(&wallet)?.sign_coin(branch, index, &message::coin_digest(&message))?;
+        (args.by.clone(), hex::encode(signature.0))
+    } else {
+        let index = own_account(&wallet, &args.by)?;
+        let signature = message::sign_account(&context.unlock(&wallet)?.account_key(index)?, &message);
+        (wallet.account(index)?.to_string(), format!("0x{}", hex::encode(signature)))
+    };
     let json = json!({ "address": address, "signature": signature });
     Ok(Report::new(signature, json))
-}
-
-fn by_account(
-    context: &Context,
-    wallet: &Wallet,
-    args: &SignMessage,
-    message: &[u8],
-) -> Result<(String, String), WalletError> {
-    let index = own_account(wallet, &args.by)?;
-    let signer: Signer = context.unlock(wallet)?;
-    let signature = message::sign_account(&signer.account_key(index)?, message);
-    Ok((wallet.account(index)?.to_string(), format!("0x{}", hex::encode(signature))))
-}
-
-fn by_coin(
-    context: &Context,
-    wallet: &Wallet,
-    args: &SignMessage,
-    message: &[u8],
-) -> Result<(String, String), WalletError> {
-    let own = wallet.key_table()?;
-    let place = match wallet.network.coin_address(&args.by)? {
-        Lock::Key(key) => own.coin(&key, None),
-        _ => return Err(message::MessageError::Policy(args.by.clone()).into()),
-    };
-    let (branch, index) = place.ok_or_else(|| usage!("{} is not an address of this wallet", args.by))?;
-    let signature = context.unlock(wallet)?.sign_coin(branch, index, &message::coin_digest(message))?;
-    Ok((args.by.clone(), hex::encode(signature.0)))
 }
 
 /// Checks who signed a message. Needs neither a wallet nor a node.

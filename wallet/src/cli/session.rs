@@ -272,7 +272,7 @@ impl<'a> Session<'a> {
             Ok(_) => {}
             Err(error) if error.is_known() => {}
             Err(error) if error.is_definite() && (earlier.is_none() || self.is_over(&txid, &error)) => {
-                self.wallet.refused(&txid);
+                self.wallet.mark(&txid, SentState::Refused);
                 (self.wallet.used, self.wallet.labels) = (used, labels);
                 if let Err(unwritten) = self.lock.write(&self.wallet) {
                     screen::warn(&format!("the wallet's file does not say that {txid} was refused: {unwritten}"));
@@ -342,7 +342,7 @@ pub struct Bump {
 }
 
 fn written_for_others(draft: &Draft, file: &Path, replace: bool, error: &DraftError) -> Result<Report, WalletError> {
-    files::write(file, draft, replace)?;
+    files::write(file, draft.to_json().as_bytes(), replace)?;
     let typed = screen::typed_file(file);
     let file = file.display().to_string();
     let text = format!("{} {file}: {error}", screen::green("Signed, written to"));

@@ -42,7 +42,7 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let txid = read_txid(txid)?;
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
-    let Some(found) = node.transaction_details(&txid)? else {
+    let Some(found) = node.details(&txid)?.map(Value::Object) else {
         let more = match sent {
             true => "; this wallet sent it: `cairn-wallet resend` rebroadcasts it",
             false => ": it is neither on its chain nor waits for a block",

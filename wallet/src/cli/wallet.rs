@@ -273,7 +273,7 @@ pub fn rescan(context: &Context, gap: u32) -> Result<Report, WalletError> {
 /// Shows the mnemonic.
 pub fn show(context: &Context) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
-    let (mnemonic, signer) = context.open(&wallet)?;
+    let ((mnemonic, signer), _) = context.open(&wallet)?;
     context.confirm(&screen::yellow("Anyone who sees these words can take your money."), "Show them now?")?;
     let mut report = Report::new(numbered(&mnemonic, screen::width()), json!({ "mnemonic": mnemonic.to_string() }));
     if !signer.passphrase().is_empty() {
@@ -287,7 +287,7 @@ pub fn show(context: &Context) -> Result<Report, WalletError> {
 /// Seals the mnemonic under another password.
 pub fn change_password(context: &Context, file: Option<&Path>) -> Result<Report, WalletError> {
     let opened = context.wallet()?;
-    let (mnemonic, signer) = context.open(&opened)?;
+    let ((mnemonic, signer), _) = context.open(&opened)?;
     let password = NEW_PASSWORD.choose(file, "New password for the wallet: ")?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if wallet.sealed != opened.sealed {

@@ -32,7 +32,7 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
     let wrong = |reason: String| ContractError::Artifact { file: path.display().to_string(), reason };
     let text = without_notes(&text);
     if !text.starts_with(['{', '[']) {
-        let bare = Artifact { abi: beside(path)?, ..bare(&stem, text.trim_end()) };
+        let bare = Artifact { abi: beside(path)?, ..Artifact::bare(&stem, text.trim_end()) };
         // What is no bytecode has no contract to be named after.
         return match bare.bytecode() {
             Err(ContractError::Artifact { reason, .. }) if deploy => Err(wrong(reason)),
@@ -69,12 +69,6 @@ fn without_notes(text: &str) -> &str {
         text = rest.trim_start();
     }
     text
-}
-
-/// Bytecode without a word about its types.
-pub(super) fn bare(name: &str, code: &str) -> Artifact {
-    let (name, code) = (name.to_owned(), Some(code.to_owned()));
-    Artifact { name, abi: None, code, libraries: Vec::new(), related: Vec::new() }
 }
 
 /// The ABI that `solc --bin --abi` writes beside the bytecode.
@@ -157,9 +151,10 @@ fn one(name: &str, json: &Value) -> Result<Artifact, String> {
 }
 
 impl Artifact {
-    /// Bytecode that was given as hex.
-    pub fn bare(code: &str) -> Self {
-        bare("the contract", code)
+    /// Bytecode without a word about its types.
+    pub fn bare(name: &str, code: &str) -> Self {
+        let (name, code) = (name.to_owned(), Some(code.to_owned()));
+        Self { name, abi: None, code, libraries: Vec::new(), related: Vec::new() }
     }
 
     fn is_named(&self, wanted: &str) -> bool {

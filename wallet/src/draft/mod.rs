@@ -42,6 +42,13 @@ const VERSION: u32 = 1;
 /// Largest file that is read: no block has room for more.
 const MAX_BYTES: u64 = 32 << 20;
 
+/// How files of drafts and of wallets begin.
+#[derive(Deserialize)]
+pub(crate) struct Preamble {
+    pub format: String,
+    pub version: u32,
+}
+
 /// A transaction to be signed and broadcast.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -87,11 +94,6 @@ impl Draft {
 
     /// Reads a draft from the bytes of a file.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DraftError> {
-        #[derive(Deserialize)]
-        struct Preamble {
-            format: String,
-            version: u32,
-        }
         let bytes = crate::input::without_mark(bytes);
         if bytes.len() as u64 > MAX_BYTES {
             return Err(DraftError::Malformed("it is far too large".into()));

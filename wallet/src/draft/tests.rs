@@ -32,7 +32,7 @@ struct Person {
 impl Person {
     fn new(number: u8) -> Self {
         let mnemonic = bip39::Mnemonic::from_entropy(&[number; 16]).unwrap();
-        let mut wallet = Wallet::new(network(), &mnemonic, "pass", CHEAP).unwrap();
+        let mut wallet = Wallet::of(network(), &mnemonic, &Signer::new(&mnemonic).unwrap(), "pass", CHEAP).unwrap();
         wallet.used.policy = 1;
         Self { signer: wallet.open("pass").unwrap().1, wallet }
     }

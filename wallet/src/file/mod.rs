@@ -29,9 +29,9 @@ pub use self::{
     sent::{Sent, SentState},
 };
 use crate::{
-    draft::{self, Draft},
+    draft::{self, Draft, Preamble},
     input::{bounded, fault, from_json},
-    keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
+    keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer, no_account},
     keystore::account_of,
     network::Network,
     own::{KeyTable, NamedPolicy, Used, policy_keys},
@@ -98,12 +98,6 @@ struct Envelope {
     checksum: String,
 }
 
-#[derive(Deserialize)]
-struct Preamble {
-    format: String,
-    version: u32,
-}
-
 /// The parts of what is sealed: entropy, 32 bytes for each imported account, the passphrase.
 fn split(secret: &[u8]) -> Option<(&[u8], Vec<SecretKey>, &str)> {
     // Entropy alone has a multiple of four bytes. With imported accounts its length follows; with a passphrase that,
@@ -145,24 +139,15 @@ fn joined(mnemonic: &Mnemonic, imported: &[SecretKey], passphrase: &str) -> Zero
     secret
 }
 
-fn no_account(index: u32) -> KeyError {
-    KeyError::Derivation(format!("there is no account {index}"))
-}
-
 fn checksum(wallet: &Wallet) -> String {
     hex::encode(sha256(&serde_json::to_vec(wallet).expect("a wallet is plain data with text keys")))
 }
 
 impl Wallet {
-    /// A wallet for a mnemonic that has used nothing yet but its first address and account.
+    /// A wallet for the keys of a mnemonic and its passphrase that has used nothing yet but its first address and account.
     ///
     /// # Errors
-    /// [`UnlockError`] if sealing or deriving fails.
-    pub fn new(network: Network, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<Self, UnlockError> {
-        Self::of(network, mnemonic, &Signer::new(mnemonic)?, password, cost)
-    }
-
-    /// The same for the keys of a mnemonic and its passphrase.
+    /// [`UnlockError`] if sealing fails.
     pub fn of(
         network: Network,
         mnemonic: &Mnemonic,
@@ -295,18 +280,9 @@ impl Wallet {
         Ok(())
     }
 
-    /// Marks a transaction as accepted by the node. Refused ones that conflict with it are kept until it is buried: that it was
-    /// accepted is a node's word, and what was refused may have been passed on.
-    pub fn accepted(&mut self, txid: &TxId) {
-        self.mark(txid, SentState::Accepted);
-    }
-
-    /// Marks a transaction as refused by the node.
-    pub fn refused(&mut self, txid: &TxId) {
-        self.mark(txid, SentState::Refused);
-    }
-
-    fn mark(&mut self, txid: &TxId, state: SentState) {
+    /// Notes what the node made of a transaction. Refused ones that conflict with an accepted one are kept until that is buried:
+    /// that it was accepted is a node's word, and what was refused may have been passed on.
+    pub fn mark(&mut self, txid: &TxId, state: SentState) {
         for sent in self.sent.iter_mut().filter(|sent| sent.txid == *txid) {
             sent.state = state;
         }

@@ -14,7 +14,7 @@ fn network() -> Network {
 
 fn wallet() -> Wallet {
     let mnemonic = keys::parse_mnemonic("test test test test test test test test test test test junk").unwrap();
-    Wallet::new(network(), &mnemonic, "pass", CHEAP).unwrap()
+    Wallet::of(network(), &mnemonic, &Signer::new(&mnemonic).unwrap(), "pass", CHEAP).unwrap()
 }
 
 fn folder() -> tempfile::TempDir {
@@ -193,7 +193,7 @@ fn no_clock_has_a_refused_payment_forgotten() {
     let mut wallet = wallet();
     wallet.remember(sent(1, 1_000_000)).unwrap();
     let refused = wallet.sent[0].txid;
-    wallet.refused(&refused);
+    wallet.mark(&refused, SentState::Refused);
     // A signed transaction does not expire, and its payee may have it.
     wallet.remember(sent(1, 1_000_000 + 10 * FORGOTTEN_AFTER)).unwrap();
     assert!(wallet.has_sent(&refused));
@@ -361,9 +361,10 @@ fn refuses_files_of_others() {
 fn public_keys_of_somebody_else_are_found_out() {
     let mut wallet = wallet();
     let other = keys::generate(12).unwrap();
-    wallet.keys = Signer::new(&other).unwrap().public().clone();
+    let signer = Signer::new(&other).unwrap();
+    wallet.keys = signer.public().clone();
     assert!(matches!(wallet.open("pass"), Err(UnlockError::ForeignKeys)));
-    assert!(super::Wallet::new(network(), &other, "pass", CHEAP).unwrap().open("pass").is_ok());
+    assert!(Wallet::of(network(), &other, &signer, "pass", CHEAP).unwrap().open("pass").is_ok());
 }
 
 #[test]

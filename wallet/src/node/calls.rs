@@ -5,11 +5,12 @@ use chain_core::{
     hash::{BlockHash, TxId},
     units::Height,
 };
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{
-    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, Entry, FeeEstimate, NO_INDEX, Node,
-    NodeCoin, NodeError, Page, Receipt, TransactionDetails, TransactionStatus, Trial, bad_answer, read_result,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, FeeEstimate, NO_INDEX, Node, NodeCoin,
+    NodeError, Page, Receipt, TransactionStatus, Trial, bad_answer, read_result,
 };
 
 /// Addresses in one call; a node takes 1,000.
@@ -61,7 +62,7 @@ impl Node {
 
     /// The newest entries of each address that are wanted, at most `most` each, newest first. Nothing behind an entry that
     /// is too old is asked for.
-    pub fn entries<T: Entry>(
+    pub fn entries<T: DeserializeOwned>(
         &self,
         method: &str,
         addresses: &[String],
@@ -169,7 +170,7 @@ impl Node {
 
     /// What has become of a transaction; nothing if the node does not know it.
     pub fn transaction(&self, txid: &TxId) -> Result<Option<TransactionStatus>, NodeError> {
-        self.call("coin_getTransaction", json!([txid.to_string()]))
+        self.details(txid)
     }
 
     /// The same, but nothing also if the node keeps no index and cannot tell.
@@ -180,16 +181,9 @@ impl Node {
         }
     }
 
-    /// What a transaction takes and pays; nothing if the node does not know it.
-    pub fn details(&self, txid: &TxId) -> Result<Option<TransactionDetails>, NodeError> {
+    /// What the node says of a transaction, as far as it is asked; nothing if the node does not know it.
+    pub fn details<T: DeserializeOwned>(&self, txid: &TxId) -> Result<Option<T>, NodeError> {
         self.call("coin_getTransaction", json!([txid.to_string()]))
-    }
-
-    /// All that the node says of a transaction; nothing if it does not know it.
-    pub fn transaction_details(&self, txid: &TxId) -> Result<Option<Value>, NodeError> {
-        let found: Option<serde_json::Map<String, Value>> =
-            self.call("coin_getTransaction", json!([txid.to_string()]))?;
-        Ok(found.map(Value::Object))
     }
 
     /// Balance of an account in wei.

@@ -11,8 +11,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::types::{
-    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, EntryHead, FeeEstimate,
-    Log, NodeCoin, Page, Receipt, TransactionDetails, TransactionStatus, Trial,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, EntryHead, FeeEstimate, Log,
+    NodeCoin, Page, Receipt, TransactionDetails, TransactionStatus, Trial,
 };
 use crate::input::{bounded, fault, from_json};
 

@@ -29,8 +29,6 @@ pub struct ChainInfo {
     pub height: Height,
     /// Height of the best header known.
     pub headers: Height,
-    /// Base fee of the next block, in wei a unit of gas.
-    pub base_fee: u64,
     /// Whether the node is still syncing.
     pub syncing: bool,
     /// Blocks before a coinbase's coins can be spent.
@@ -186,24 +184,6 @@ pub struct EntryHead {
     pub kind: String,
 }
 
-/// An entry of a history.
-pub trait Entry: serde::de::DeserializeOwned {
-    /// What every entry says.
-    fn head(&self) -> &EntryHead;
-}
-
-impl Entry for CoinEntry {
-    fn head(&self) -> &EntryHead {
-        &self.head
-    }
-}
-
-impl Entry for AccountEntry {
-    fn head(&self) -> &EntryHead {
-        &self.head
-    }
-}
-
 /// What one transaction did to one address of coins.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct CoinEntry {
@@ -270,9 +250,6 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    pub status: U256,
-    /// Height of its block.
-    pub block_number: U256,
     /// Gas that it used.
     pub gas_used: U256,
     /// Wei that it paid for each.

@@ -26,7 +26,7 @@ const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
     let network = Network { name: "local".into(), chain_id: 133_702, hrp: "lcrn".into(), genesis: BlockHash([3; 32]) };
     let mnemonic = bip39::Mnemonic::from_entropy(&[1; 16]).unwrap();
-    let wallet = Wallet::new(network, &mnemonic, "pass", CHEAP).unwrap();
+    let wallet = Wallet::of(network, &mnemonic, &Signer::new(&mnemonic).unwrap(), "pass", CHEAP).unwrap();
     let signer = wallet.open("pass").unwrap().1;
     let table = wallet.key_table().unwrap();
     (wallet, signer, table)

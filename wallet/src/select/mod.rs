@@ -271,7 +271,7 @@ fn largest_sum(choices: &[Choice], searched: &[usize], order: &Order) -> Option<
 
 fn target(order: &Order) -> Target {
     let base = gas([].into_iter(), order.outputs.to_vec());
-    let value_sum = order.outputs.iter().fold(0u64, |sum, output| sum.saturating_add(output.amount.grains()));
+    let value_sum = crate::money::saturating_sum(order.outputs.iter().map(|output| output.amount)).grains();
     // Far beyond any price of gas, and far within what a float holds.
     let grains_per_gas = (order.price.min(1 << 100) as f64 / WEI_PER_GRAIN as f64) as f32;
     let rate = if grains_per_gas.is_normal() { FeeRate::from_sat_per_wu(grains_per_gas) } else { FeeRate::ZERO };

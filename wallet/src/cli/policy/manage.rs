@@ -17,6 +17,7 @@ use crate::{
     error::{WalletError, usage},
     file::Wallet,
     input::from_json,
+    money::saturating_sum,
     node::NodeError,
     own::NamedPolicy,
 };
@@ -148,15 +149,10 @@ fn refuse_funded(context: &Context, wallet: &Wallet, named: &NamedPolicy) -> Res
     };
     let address = wallet.network.address(&named.policy.lock());
     let balance = node.coin_balance(std::slice::from_ref(&address))?;
-    let holds = balance
-        .confirmed
-        .grains()
-        .saturating_add(balance.immature.grains())
-        .saturating_add(balance.pending_in.grains());
-    if holds == 0 {
+    let holds = saturating_sum([balance.confirmed, balance.immature, balance.pending_in]);
+    if holds == Amount::ZERO {
         return Ok(());
     }
-    let holds = Amount::from_grains(holds);
     Err(usage!("'{}' holds {holds} CRN: spend them first, or add --force", named.name))
 }
 

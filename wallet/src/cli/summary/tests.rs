@@ -174,7 +174,8 @@ impl Lab {
         let network = Network::from(&ChainSpec::local());
         let mnemonic = parse_mnemonic(WORDS).unwrap();
         let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-        let mut wallet = Wallet::new(network.clone(), &mnemonic, "pass", cheap).unwrap();
+        let mut wallet =
+            Wallet::of(network.clone(), &mnemonic, &Signer::new(&mnemonic).unwrap(), "pass", cheap).unwrap();
         let signer = wallet.open("pass").unwrap().1;
         let key = signer.public().coin_key(Branch::Policy, 0).unwrap();
         let policy = Policy::or([Policy::key(key), Policy::and([Policy::key(KeyBytes([8; 32])), Policy::older(9)])]);
