@@ -53,7 +53,7 @@ async function accounts() {
       nonce,
       chainId,
     });
-    equal(ethers.Transaction.from(signed).from, ADDRESSES[1]);
+    equal(ethers.Transaction.from(signed.raw ?? signed).from, ADDRESSES[1]);
   });
   await task("eth_sign and personal_sign", async () => {
     const message = ethers.hexlify(ethers.toUtf8Bytes("hello"));

@@ -70,12 +70,6 @@ async function sending() {
     const signer = await http.getSigner(ADDRESSES[2]);
     equal((await (await signer.sendTransaction({ to, value: 5n })).wait()).status, 1);
   });
-  await task("sign a transaction of the node", async () => {
-    const signer = await http.getSigner(ADDRESSES[2]);
-    const raw = await signer.signTransaction(await signer.populateTransaction({ to, value: 5n }));
-    equal(ethers.Transaction.from(raw).from, ADDRESSES[2]);
-    equal((await (await http.broadcastTransaction(raw)).wait()).status, 1);
-  });
   await task("personal_sign of the node", async () => {
     const signed = await (await http.getSigner(ADDRESSES[2])).signMessage("hello");
     equal(ethers.verifyMessage("hello", signed), ADDRESSES[2]);

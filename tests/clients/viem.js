@@ -114,14 +114,10 @@ async function sending() {
     check(await viem.verifyMessage({ address: ADDRESSES[2], message: "hello", signature }), "wrong signature");
   });
   await task("requestAddresses", async () => equal((await wallet.requestAddresses())[0], ADDRESSES[0]));
-  await task("sign a transaction of the node", async () => {
+  await task("transaction by sender and nonce", async () => {
     const client = viem.createWalletClient({ chain, account: ADDRESSES[2], transport: viem.http(url) });
-    const request = await client.prepareTransactionRequest({ to, value: 5n });
-    const serializedTransaction = await client.signTransaction(request);
-    equal(await viem.recoverTransactionAddress({ serializedTransaction }), ADDRESSES[2]);
-    equal((await mined(await client.sendRawTransaction({ serializedTransaction }))).status, "success");
-    const sent = { sender: ADDRESSES[2], nonce: request.nonce };
-    equal((await node.getTransaction(sent)).value, 5n);
+    const { hash, nonce } = await node.getTransaction({ hash: await client.sendTransaction({ to, value: 5n }) });
+    equal((await node.getTransaction({ sender: ADDRESSES[2], nonce })).hash, hash);
   });
   await task("send without a signature", async () => {
     const test = viem.createTestClient({ chain, mode: "anvil", transport: viem.http(url) });

@@ -8,6 +8,7 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
+    blocks::transaction_fields,
     call::{SECONDS, estimate},
     send::submit,
 };
@@ -15,7 +16,7 @@ use crate::{
     dev::message_hash,
     rpc::base::{
         Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
-        RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, rejected,
+        RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
     },
 };
 
@@ -64,7 +65,7 @@ fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 /// The fields as given, the rest as the chain suggests, signed; or without a signature, whoever the sender is.
-fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<AccountTransaction> {
+fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<(AccountTransaction, Address)> {
     let options = Options::lenient("transaction", args.required::<Object>()?);
     let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
     let from: Address =
@@ -87,7 +88,7 @@ fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<Accoun
             gas_for(context, &options, args.call())?
         }
     };
-    sign(fields)
+    Ok((sign(fields)?, from))
 }
 
 /// The fees as given, the rest so that the next block takes it even if its base fee doubles.
@@ -113,17 +114,21 @@ pub(super) fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
 }
 
 fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    Ok(data(complete(context, &mut args, true)?.raw()))
+    let (tx, from) = complete(context, &mut args, true)?;
+    let mut fields = transaction_fields(&tx, Some(from));
+    // Of one that is in no block: the most that it pays.
+    fields.insert("gasPrice".into(), quantity(tx.fields().fees.fee_cap()));
+    Ok(json!({ "raw": data(tx.raw()), "tx": fields }))
 }
 
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let transaction = complete(context, &mut args, true)?;
+    let (transaction, _) = complete(context, &mut args, true)?;
     // Somebody here impersonates it: that is not for others.
     submit(context, transaction, &args.call())
 }
 
 /// As Anvil has it, for any sender.
 fn send_unsigned(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let transaction = complete(context, &mut args, false)?;
+    let (transaction, _) = complete(context, &mut args, false)?;
     submit(context, transaction, &args.call())
 }

@@ -166,7 +166,7 @@ fn a_filled_transaction_offers_what_the_node_itself_would() {
     let filled = fill(json!({}));
     assert_eq!(filled["tx"]["maxPriorityFeePerGas"], "0x3b9aca00");
     let signed = node.call("eth_signTransaction", json!([{"from": account(0), "to": account(1)}]));
-    let (raw, sent) = (filled["raw"].as_str().unwrap(), signed.as_str().unwrap());
+    let (raw, sent) = (filled["raw"].as_str().unwrap(), signed["raw"].as_str().unwrap());
     // But for the length and the signature they are the same, the fees too.
     assert_eq!((&raw[..4], &raw[raw.len() - 8..]), ("0x02", "c0808080"));
     let fields = &raw[6..raw.len() - 6];

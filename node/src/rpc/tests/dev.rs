@@ -60,13 +60,13 @@ fn the_node_sends_and_signs_for_the_funded_accounts() {
     assert_eq!(balance(&node, SOMEBODY), "0x5");
     let legacy = json!([{"from": accounts[1], "to": SOMEBODY, "gasPrice": "0x77359400", "gas": "0x5208"}]);
     let signed = node.call("eth_signTransaction", legacy);
-    let hash = node.call("eth_sendRawTransaction", json!([signed]));
+    let hash = node.call("eth_sendRawTransaction", json!([signed["raw"]]));
     let sent = node.call("eth_getTransactionByHash", json!([hash]));
     assert_eq!((&sent["type"], &sent["from"]), (&json!("0x0"), &accounts[1]));
+    assert_eq!((&signed["tx"]["hash"], &signed["tx"]["from"]), (&hash, &accounts[1]));
     let dynamic = json!([{"from": accounts[1], "to": SOMEBODY, "maxFeePerGas": "0x77359400", "gas": "0x5208"}]);
-    let hash = node.call("eth_sendRawTransaction", json!([node.call("eth_signTransaction", dynamic)]));
-    let sent = node.call("eth_getTransactionByHash", json!([hash]));
-    assert_eq!((&sent["type"], &sent["maxFeePerGas"]), (&json!("0x2"), &json!("0x77359400")));
+    let tx = node.call("eth_signTransaction", dynamic)["tx"].clone();
+    assert_eq!((&tx["type"], &tx["gasPrice"]), (&json!("0x2"), &json!("0x77359400")));
     assert_eq!(node.call("eth_requestAccounts", json!([])), accounts);
 
     let prefixed = keccak256(b"\x19Ethereum Signed Message:\n5hello");
