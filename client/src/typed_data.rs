@@ -49,7 +49,10 @@ fn read_fields(name: &str, fields: &Value) -> Read<Vec<(String, String)>> {
     let wrong = || format!("types.{name}: expected an array of {{name, type}}");
     let field = |field: &Value| Some((field["name"].as_str()?.to_owned(), field["type"].as_str()?.to_owned()));
     let fields: Vec<_> = fields.as_array().and_then(|fields| fields.iter().map(field).collect()).ok_or_else(wrong)?;
-    let odd = fields.iter().map(|(name, _)| name.as_str()).chain([name]).find(|name| !is_identifier(name));
+    // Some applications put a colon into the names of types, such as `Exchange:Order`.
+    let is_odd_type = name.split(':').any(|part| !is_identifier(part));
+    let odd = fields.iter().map(|(name, _)| name.as_str()).find(|name| !is_identifier(name));
+    let odd = odd.or(is_odd_type.then_some(name));
     let no_name = |name| format!("types: {name:?} is no name: letters, digits, _ and $, the first no digit");
     odd.map(no_name).map_or(Ok(()), Err)?;
     Ok(fields)
@@ -300,6 +303,9 @@ mod tests {
             assert_eq!(hash(&data), Err(expected));
         }
         assert!(["a", "_1", "$x9"].into_iter().all(is_identifier));
+        let with_colon =
+            json!({ "types": { "Exchange:Order": [] }, "primaryType": "Exchange:Order", "domain": {}, "message": {} });
+        assert!(hash(&with_colon).is_ok());
     }
 
     fn word(kind: &str, value: Value) -> Option<U256> {

@@ -59,10 +59,11 @@ impl Mining {
         // Blocks that follow each other fast are ahead of the clock: each is at least a second later than its parent.
         let tip = self.engine.chain_info().header.time;
         let mut demand = self.demand.lock();
-        if demand.time() < tip {
-            demand.set_time(tip);
+        let time = demand.time().max(tip);
+        time.checked_add(seconds).ok_or(TemplateError::EndOfTime)?;
+        if demand.time() < time {
+            demand.set_time(time);
         }
-        demand.time().checked_add(seconds).ok_or(TemplateError::EndOfTime)?;
         demand.offset += i64::from(seconds);
         Ok(demand.offset)
     }

@@ -178,6 +178,11 @@ pub fn show(value: &DynSolValue) -> String {
     }
 }
 
+/// Whether a letter of a text could be taken for what stands beside it: a blank other than the common one, or a backtick.
+fn is_odd(letter: char) -> bool {
+    letter != ' ' && letter.is_whitespace() || matches!(letter, '`' | '\u{2800}')
+}
+
 /// Text between quotes; what could disguise it is written as its code. So are backticks: what stands between them is taken for a
 /// command of this program, which is shown as it would be typed.
 pub fn quoted(text: &str) -> String {
@@ -187,7 +192,7 @@ pub fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out += "\\n",
             '\t' => out += "\\t",
-            letter if disguises(letter) || letter == '`' => out.extend(letter.escape_unicode()),
+            letter if disguises(letter) || is_odd(letter) => out.extend(letter.escape_unicode()),
             letter => out.push(letter),
         }
     }
@@ -289,6 +294,7 @@ mod tests {
     fn what_a_contract_answers_cannot_move_the_cursor() {
         assert_eq!(quoted("a\u{1b}[2Jb\r"), r#""a\u{1b}[2Jb\u{d}""#);
         assert_eq!(quoted("1\u{202e}2"), r#""1\u{202e}2""#, "nor turn it round");
+        assert_eq!(quoted("a\u{3000}\u{2800}\u{a0} b"), r#""a\u{3000}\u{2800}\u{a0} b""#, "nor look empty");
     }
 
     proptest! {
