@@ -53,8 +53,8 @@ fn read_fields(name: &str, fields: &Value) -> Read<Vec<(String, String)>> {
     let is_odd_type = name.split(':').any(|part| !is_identifier(part));
     let odd = fields.iter().map(|(name, _)| name.as_str()).find(|name| !is_identifier(name));
     let odd = odd.or(is_odd_type.then_some(name));
-    let no_name = |name| format!("types: {name:?} is no name: letters, digits, _ and $, the first no digit");
-    odd.map(no_name).map_or(Ok(()), Err)?;
+    let invalid = |name| format!("types: invalid name {name:?}: expected letters, digits, _ and $, no digit first");
+    odd.map(invalid).map_or(Ok(()), Err)?;
     Ok(fields)
 }
 
@@ -85,7 +85,7 @@ impl Types {
                     open.extend(used.insert(item).then_some(item));
                 } else if !is_atom(item) {
                     // Of an array without items no other sees it, and what it says would be a part of what is signed.
-                    return Err(format!("types.{next}.{field}: {kind:?} is no type, or is missing"));
+                    return Err(format!("types.{next}.{field}: invalid or missing type {kind:?}"));
                 }
             }
         }
@@ -141,8 +141,11 @@ fn shorten(value: &Value) -> String {
 }
 
 /// The type of what is in an array of arrays, or of a single value.
-fn item_type(kind: &str) -> &str {
-    array_type(kind).map_or(kind, |(item, _)| item_type(item))
+fn item_type(mut kind: &str) -> &str {
+    while let Some((item, _)) = array_type(kind) {
+        kind = item;
+    }
+    kind
 }
 
 /// Whether a type is that of a single value.
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn names_that_could_be_taken_for_a_value_are_refused() {
         for odd in ["", "to   0x7099", "a.b", "a\u{a0}b", "7", "a\n"] {
-            let expected = format!("types: {odd:?} is no name: letters, digits, _ and $, the first no digit");
+            let expected = format!("types: invalid name {odd:?}: expected letters, digits, _ and $, no digit first");
             let mut data = mail();
             data["types"]["Person"][0]["name"] = json!(odd);
             data["message"]["from"][odd] = json!("Cow");
@@ -354,7 +357,7 @@ mod tests {
         for odd in ["uint256 value)Item(uint256[]", "Entry[]", "[]", "uint7[]", "bytes33[]", "uint256[0x1][]", "a[]b[]"]
         {
             let error = hash(&data(odd)).unwrap_err();
-            assert_eq!(error, format!("types.Order.ids: {odd:?} is no type, or is missing"));
+            assert_eq!(error, format!("types.Order.ids: invalid or missing type {odd:?}"));
         }
         // Within a struct of which there is no value.
         let mut nested = data("uint256[]");

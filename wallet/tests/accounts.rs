@@ -333,7 +333,7 @@ fn typed_data_is_shown_and_signed_for_this_chain_alone() {
     home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "Permit has no field \"more\"");
     odd["types"]["Permit"][0]["name"] = json!("to   0x7099");
     write(&odd);
-    home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "types: \"to   0x7099\" is no name");
+    home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "types: invalid name \"to   0x7099\"");
     fs::write(home.path("data.json"), "{").unwrap();
     home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "data.json: EOF while parsing");
 }

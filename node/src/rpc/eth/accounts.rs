@@ -64,7 +64,7 @@ fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
     sign_hash(context, &address, hash)
 }
 
-/// The fields as given, the rest as the chain suggests, signed; or without a signature, whoever the sender is.
+/// The fields as given, the rest as the chain suggests, signed; or without a signature, for any sender.
 fn complete(context: &Context, args: &mut Args, signs: bool) -> RpcResult<(AccountTransaction, Address)> {
     let options = Options::lenient("transaction", args.required::<Object>()?);
     let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
